@@ -1,0 +1,1 @@
+"""The platform: one HTTP API over datasets, jobs, metadata and serving."""

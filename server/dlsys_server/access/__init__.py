@@ -1,0 +1,1 @@
+"""Who may do what: principals, the scope of every route, tokens, projects."""

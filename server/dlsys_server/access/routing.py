@@ -1,0 +1,79 @@
+"""Routers whose every route is guarded by the table in `scopes`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Request
+
+from dlsys_server.core.errors import Unauthenticated
+
+from .principals import Principal
+from .scopes import OPERATIONS, Scope
+
+
+def bearer(request: Request) -> str:
+    """The bearer token of a request, or ''."""
+    kind, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if kind.lower() in ("bearer", "token") else ""
+
+
+def identify(request: Request) -> Principal:
+    """The caller.
+
+    Raises:
+        Unauthenticated: no token, or one that is not valid.
+    """
+    token = bearer(request)
+    principal = request.app.state.identity.identify(token) if token else None
+    if not isinstance(principal, Principal):
+        raise Unauthenticated(
+            "The token is missing or not valid." if not token else "The token is not valid.",
+            hint="Send 'Authorization: Bearer <token>'; `dlsys doctor` shows how you are connected.",
+        )
+    return principal
+
+
+def _caller(request: Request) -> Principal:
+    principal = request.state.principal
+    assert isinstance(principal, Principal)  # noqa: S101  set by the guard of the same route
+    return principal
+
+
+Caller = Annotated[Principal, Depends(_caller)]
+IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+
+
+def service(name: str) -> Any:
+    """Dependency that gives the room's service built by create_app."""
+
+    def find(request: Request) -> Any:
+        return getattr(request.app.state, name)
+
+    return Depends(find)
+
+
+class RoomRouter(APIRouter):
+    """An APIRouter that refuses routes without a scope, and guards the others."""
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        """Add a route; its `operation_id` must be in the table."""
+        operation = options.get("operation_id")
+        if operation not in OPERATIONS:
+            raise LookupError(f"{path}: operation {operation!r} is not in access/scopes.py")
+        guards = [] if operation == "system.health" else [Depends(_guard(operation))]
+        options["dependencies"] = [*guards, *(options.get("dependencies") or [])]
+        super().add_api_route(path, endpoint, **options)
+
+
+def _guard(operation: str) -> Callable[[Request], None]:
+    def guard(request: Request) -> None:
+        principal = identify(request)
+        if OPERATIONS[operation] is not Scope.OPEN:
+            principal.check(operation)
+        if project := request.path_params.get("project"):
+            principal.check_project(project)
+        request.state.principal = principal
+
+    return guard

@@ -1,0 +1,105 @@
+"""The one table of what each operation needs. A route whose operation is missing here fails at import.
+
+Vocabulary: an *operation* is `noun.verb`, the same words in the HTTP API (operation id), the SDK and
+the command line. A *scope* is a right; on a hub it is the custom scope `custom:dlsys:<scope>`.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class Scope(str, Enum):
+    """Rights, from weak to strong. JOB is what a running job's own token holds."""
+
+    OPEN = "open"
+    JOB = "job"
+    READ = "read"
+    PREDICT = "predict"
+    WRITE = "write"
+    SUBMIT = "submit"
+    DEPLOY = "deploy"
+    ADMIN = "admin"
+
+
+IMPLIED: dict[Scope, frozenset[Scope]] = {
+    Scope.OPEN: frozenset(),
+    Scope.JOB: frozenset({Scope.OPEN}),
+    Scope.READ: frozenset({Scope.OPEN}),
+    Scope.PREDICT: frozenset({Scope.OPEN}),
+    Scope.WRITE: frozenset({Scope.READ}),
+    Scope.SUBMIT: frozenset({Scope.READ}),
+    Scope.DEPLOY: frozenset({Scope.READ, Scope.PREDICT}),
+    Scope.ADMIN: frozenset({Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}),
+}
+
+OPERATIONS: dict[str, Scope] = {
+    "system.health": Scope.OPEN,
+    "system.whoami": Scope.OPEN,
+    "system.projects": Scope.READ,
+    "system.workers": Scope.READ,
+    "system.events": Scope.READ,
+    "system.shutdown": Scope.ADMIN,
+    "uploads.create": Scope.WRITE,
+    "uploads.send": Scope.WRITE,
+    "uploads.show": Scope.WRITE,
+    "uploads.remove": Scope.WRITE,
+    "datasets.list": Scope.READ,
+    "datasets.create": Scope.WRITE,
+    "datasets.show": Scope.READ,
+    "datasets.remove": Scope.WRITE,
+    "datasets.history": Scope.READ,
+    "datasets.commit": Scope.WRITE,
+    "datasets.version": Scope.READ,
+    "datasets.rows": Scope.READ,
+    "datasets.export": Scope.READ,
+    "datasets.diff": Scope.READ,
+    "datasets.tag": Scope.WRITE,
+    "datasets.untag": Scope.WRITE,
+    "snapshots.create": Scope.READ,
+    "snapshots.list": Scope.READ,
+    "snapshots.show": Scope.READ,
+    "snapshots.chunk": Scope.READ,
+    "jobs.list": Scope.READ,
+    "jobs.submit": Scope.SUBMIT,
+    "jobs.inspect": Scope.READ,
+    "jobs.show": Scope.READ,
+    "jobs.cancel": Scope.SUBMIT,
+    "jobs.events": Scope.READ,
+    "jobs.log": Scope.READ,
+    "jobs.notebook": Scope.READ,
+    "jobs.artifacts": Scope.READ,
+    "jobs.artifact": Scope.READ,
+    "runs.list": Scope.READ,
+    "runs.show": Scope.READ,
+    "runs.metrics": Scope.READ,
+    "models.list": Scope.READ,
+    "models.show": Scope.READ,
+    "models.version": Scope.READ,
+    "models.promote": Scope.DEPLOY,
+    "models.demote": Scope.DEPLOY,
+    "lineage.show": Scope.READ,
+    "deployments.list": Scope.READ,
+    "deployments.deploy": Scope.DEPLOY,
+    "deployments.show": Scope.READ,
+    "deployments.rollback": Scope.DEPLOY,
+    "deployments.undeploy": Scope.DEPLOY,
+    "deployments.predict": Scope.PREDICT,
+    "deployments.tokens": Scope.DEPLOY,
+    "deployments.issue_token": Scope.DEPLOY,
+    "deployments.revoke_token": Scope.DEPLOY,
+}
+
+JOB_OPERATIONS = frozenset({"system.whoami", "snapshots.show", "snapshots.chunk"})
+"""What a job's token may call besides MLflow; reads are limited to its bound snapshots."""
+
+
+def expand(scopes: frozenset[Scope]) -> frozenset[Scope]:
+    """The scopes and all that they imply."""
+    found = set(scopes)
+    pending = list(scopes)
+    while pending:
+        for implied in IMPLIED[pending.pop()] - found:
+            found.add(implied)
+            pending.append(implied)
+    return frozenset(found)

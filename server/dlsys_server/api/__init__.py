@@ -1,0 +1,1 @@
+"""What all routes share: problem responses, paging, event streams, request ids. Knows no room."""

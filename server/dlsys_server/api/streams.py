@@ -1,0 +1,46 @@
+"""Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+
+from dlsys_server.core.events import EventFilter, EventLog
+from jupyter_dlsys.contract.base import Event
+
+PING_SECONDS = 15.0
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+def event_stream(
+    request: Request, log: EventLog, since: int, wanted: EventFilter
+) -> StreamingResponse:
+    """A resumable stream: `id:` is the sequence number, Last-Event-ID wins over `since`."""
+    last = request.headers.get("last-event-id", "")
+    start = int(last) if last.isdigit() else since
+    return StreamingResponse(
+        _lines(request, log, start, wanted), media_type="text/event-stream", headers=HEADERS
+    )
+
+
+async def _lines(
+    request: Request, log: EventLog, since: int, wanted: EventFilter
+) -> AsyncIterator[str]:
+    yield ": connected\n\n"
+    pinged = time.monotonic()
+    stopping = request.app.state.stopping
+    async for batch in log.follow(since, wanted):
+        if batch:
+            yield "".join(_format(event) for event in batch)
+        elif time.monotonic() - pinged > PING_SECONDS:
+            pinged = time.monotonic()
+            yield ": ping\n\n"
+        if stopping.is_set():
+            return
+
+
+def _format(event: Event) -> str:
+    return f"id: {event.seq}\nevent: {event.topic}\ndata: {event.model_dump_json()}\n\n"

@@ -1,0 +1,120 @@
+"""create_app(settings): the platform as one FastAPI application."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from dlsys_server.access.routes import router as access_router
+from dlsys_server.api.problems import install_problem_handlers
+from dlsys_server.api.request_ids import RequestIds
+from dlsys_server.core.settings import Settings
+from dlsys_server.datasets.routes import router as datasets_router
+from dlsys_server.metadata.routes import router as metadata_router
+from dlsys_server.serving.routes import router as serving_router
+from dlsys_server.training.routes import router as training_router
+from dlsys_server.training.routes import workers as workers_router
+from jupyter_dlsys.contract.base import Problem
+
+from .parts import Parts, build
+
+PREFIX = "/api/v1"
+IDLE_LOOK_SECONDS = 5.0
+ROUTERS = (
+    access_router,
+    workers_router,
+    datasets_router,
+    training_router,
+    metadata_router,
+    serving_router,
+)
+
+
+def create_app(
+    settings: Settings,
+    secret: str,
+    *,
+    url: Callable[[], str] = lambda: "",
+    stop: Callable[[str], None] = lambda _reason: None,
+    version: str = "0",
+) -> FastAPI:
+    """Build everything once.
+
+    Args:
+        settings: where and how.
+        secret: token of the OS user, new at each start.
+        url: base URL on the TCP port, for jobs; known once the socket is bound.
+        stop: ends the process; called with the reason.
+        version: of this program.
+    """
+    parts = build(settings, secret, url, version)
+    used = [time.monotonic()]
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await parts.start()
+        watcher = asyncio.create_task(_stop_when_idle(parts, used, stop))
+        yield
+        app.state.stopping.set()
+        watcher.cancel()
+        await parts.stop()
+
+    app = FastAPI(
+        title="jupyter-dlsys",
+        version=version,
+        description="Datasets, jobs, metadata and serving of a deep-learning system.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=f"{PREFIX}/docs",
+        redoc_url=None,
+        lifespan=lifespan,
+        responses={"default": {"model": Problem, "description": "Problem details (RFC 9457)"}},
+    )
+    for router in ROUTERS:
+        app.include_router(router, prefix=PREFIX)
+    app.mount("/mlflow", parts.proxy)
+    install_problem_handlers(app)
+    app.add_middleware(RequestIds, on_request=lambda _path: used.__setitem__(0, time.monotonic()))
+    _publish(app, parts, stop)
+    return app
+
+
+def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
+    """Hand the services to the routes."""
+    for name in (
+        "identity",
+        "events",
+        "projects",
+        "uploads",
+        "datasets",
+        "snapshots",
+        "training",
+        "metadata",
+        "lineage",
+        "serving",
+        "health",
+    ):
+        setattr(app.state, name, getattr(parts, name))
+    app.state.stopping = asyncio.Event()
+
+    def request_stop(reason: str) -> None:
+        app.state.stopping.set()
+        stop(reason)
+
+    app.state.request_stop = request_stop
+
+
+async def _stop_when_idle(
+    parts: Parts, used: list[float], stop: Callable[[str], None]
+) -> None:
+    limit = parts.settings.idle_seconds
+    while limit > 0:
+        await asyncio.sleep(min(IDLE_LOOK_SECONDS, limit / 4))
+        if parts.events.followers:
+            used[0] = time.monotonic()
+        if time.monotonic() - used[0] > limit and not await asyncio.to_thread(parts.busy):
+            stop(f"unused for {limit:.0f} s")
+            return

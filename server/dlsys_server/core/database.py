@@ -1,0 +1,96 @@
+"""The database: SQLite in WAL mode or PostgreSQL, one engine, short transactions.
+
+`read()` and `write()` give a session in a transaction. A write on SQLite begins IMMEDIATE, so that
+two writers queue up instead of failing half-way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, create_engine, event
+from sqlalchemy.orm import Session
+
+from .errors import Broken
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+class Database:
+    """Engine and sessions. Thread-safe; sessions are not."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.is_sqlite = url.startswith("sqlite")
+        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite}
+        if self.is_sqlite:
+            options["connect_args"] = {"timeout": 30, "check_same_thread": False}
+            options["pool_size"] = 20
+        self.engine = create_engine(url, **options)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _sqlite_pragmas)
+            event.listen(self.engine, "begin", _sqlite_begin)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for reading; rolled back at the end."""
+        with Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session that commits at the end of the block, or rolls everything back."""
+        engine = self.engine.execution_options(dlsys_write=True)
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    def migrate(self) -> None:
+        """Bring the schema to this program's revision.
+
+        Raises:
+            Broken: the database was written by a newer or foreign program.
+        """
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        script = ScriptDirectory.from_config(config)
+        with self.engine.execution_options(dlsys_write=True).begin() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+            _refuse_unknown(found, {s.revision for s in script.walk_revisions()})
+            if found != script.get_current_head():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+    def close(self) -> None:
+        """Drop all connections."""
+        self.engine.dispose()
+
+
+def _refuse_unknown(found: str | None, known: set[str]) -> None:
+    if found is not None and found not in known:
+        raise Broken(
+            f"The database has schema revision {found}, which this version does not know.",
+            code="unknown-schema-revision",
+            hint="Install the jupyter-dlsys version that wrote it, or use another data folder.",
+        )
+
+
+def _sqlite_pragmas(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA busy_timeout=30000")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("dlsys_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,1 @@
+"""Dataset manager (box B): versions, snapshots, chunks."""

@@ -1,0 +1,1 @@
+"""Metadata (box E): MLflow, runs, models, lineage."""

@@ -1,0 +1,201 @@
+"""All parts of the platform, built once by constructors, started and stopped in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from dlsys_server.access.embedded import EmbeddedIdentity
+from dlsys_server.access.principals import DEFAULT_PROJECT, Principal
+from dlsys_server.access.projects import ProjectService
+from dlsys_server.access.routing import bearer
+from dlsys_server.core.bridge import LoopBridge
+from dlsys_server.core.database import Database
+from dlsys_server.core.events import EventLog
+from dlsys_server.core.settings import Settings
+from dlsys_server.core.store import ObjectStore, open_store
+from dlsys_server.datasets.service import DatasetService
+from dlsys_server.datasets.snapshots import SnapshotService
+from dlsys_server.datasets.uploads import UploadService
+from dlsys_server.metadata.lineage import LineageService
+from dlsys_server.metadata.mlflow.child import MlflowChild
+from dlsys_server.metadata.mlflow.client import MlflowClient
+from dlsys_server.metadata.mlflow.proxy import MlflowProxy
+from dlsys_server.metadata.recording import Recorder
+from dlsys_server.metadata.service import MetadataService
+from dlsys_server.serving.control import GatewayControl
+from dlsys_server.serving.rollout import Rollouts
+from dlsys_server.serving.service import ServingService
+from dlsys_server.training.announcing import Announcer
+from dlsys_server.training.attempts import Attempts
+from dlsys_server.training.keeping import Keeper
+from dlsys_server.training.launching import Launcher
+from dlsys_server.training.scheduler import Scheduler
+from dlsys_server.training.service import TrainingService
+from dlsys_server.training.settling import Settler
+from dlsys_server.training.slots import probe_capacity
+from jupyter_dlsys.contract.system import Health, PartHealth, PartState
+
+PlatformUrl = Callable[[], str]
+
+
+@dataclass
+class Parts:
+    """What create_app hands to the routes."""
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    events: EventLog
+    bridge: LoopBridge
+    identity: EmbeddedIdentity
+    projects: ProjectService
+    uploads: UploadService
+    datasets: DatasetService
+    snapshots: SnapshotService
+    lineage: LineageService
+    child: MlflowChild
+    client: MlflowClient
+    proxy: MlflowProxy
+    metadata: MetadataService
+    scheduler: Scheduler
+    training: TrainingService
+    control: GatewayControl
+    rollouts: Rollouts
+    serving: ServingService
+    version: str
+
+    async def start(self) -> None:
+        """Bring the schema up to date and start what runs beside the API."""
+        loop = asyncio.get_running_loop()
+        self.events.attach(loop)
+        self.bridge.attach(loop)
+        await asyncio.to_thread(self.database.migrate)
+        await asyncio.to_thread(self.projects.ensure, DEFAULT_PROJECT, self.settings.user)
+        await self.child.start()
+        self.scheduler.start()
+        self.rollouts.start()
+
+    async def stop(self) -> None:
+        """Stop in the opposite order; jobs go on under their supervisors."""
+        await asyncio.to_thread(self.scheduler.stop)
+        await asyncio.to_thread(self.rollouts.stop)
+        await asyncio.to_thread(self.control.stop)
+        await self.serving.close()
+        await self.proxy.close()
+        await self.client.close()
+        await self.child.stop()
+        self.database.close()
+
+    def busy(self) -> bool:
+        """Whether anything would be missed if the platform ended now."""
+        return bool(self.events.followers or self.training.active() or self.serving.active())
+
+    def health(self) -> Health:
+        """State of each part; the whole is as bad as what answers depend on."""
+        parts = [self._database_health(), self._store_health(), self.child.health()]
+        parts += [self._scheduler_health(), self.control.health()]
+        states = {part.name: part.state for part in parts}
+        worst: PartState = "ok"
+        if "failed" in (states["mlflow"], states["gateway"], states["scheduler"]):
+            worst = "degraded"
+        if states["mlflow"] == "degraded":
+            worst = "degraded"
+        if "failed" in (states["database"], states["store"]):
+            worst = "failed"
+        return Health(state=worst, version=self.version, parts=parts)
+
+    def _database_health(self) -> PartHealth:
+        try:
+            with self.database.engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except Exception as error:
+            return PartHealth(name="database", state="failed", message=type(error).__name__)
+        return PartHealth(name="database", state="ok", message=self.database.engine.dialect.name)
+
+    def _store_health(self) -> PartHealth:
+        return self.store.health()
+
+    def _scheduler_health(self) -> PartHealth:
+        error = self.scheduler.error
+        return PartHealth(name="scheduler", state="degraded" if error else "ok", message=error)
+
+
+def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Parts:
+    """Build every part; nothing is started."""
+    database = Database(settings.effective_database_url)
+    events, bridge = EventLog(database), LoopBridge()
+    store = open_store(settings.effective_store_url, settings.s3_endpoint_url)
+    identity = EmbeddedIdentity(database, secret, settings.user)
+    lineage = LineageService(database)
+    child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
+    metadata = MetadataService(database, bridge, child, client, recorder)
+    uploads = UploadService(settings)
+    datasets = DatasetService(database, events, store, settings, uploads, lineage)
+    snapshots = SnapshotService(database, events, store, settings, lineage)
+    announcer = Announcer(events)
+    attempts = Attempts(settings.folder("attempts"))
+    keeper = Keeper(store, attempts, settings.home / "cache")
+    launcher = Launcher(database, store, attempts, announcer, snapshots, metadata, lineage, url)
+    settler = Settler(database, launcher, keeper, announcer, metadata)
+    scheduler = Scheduler(database, probe_capacity(settings), launcher, settler, announcer)
+    training = TrainingService(
+        database, store, snapshots, metadata, scheduler, keeper, announcer
+    )
+    snapshots.allowed = training.has_snapshot
+    control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
+    rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))
+    recorder.alias_listeners.append(lambda *_: rollouts.wake())
+    serving = ServingService(database, events, metadata, control, rollouts)
+    return Parts(
+        settings,
+        database,
+        store,
+        events,
+        bridge,
+        identity,
+        ProjectService(database),
+        uploads,
+        datasets,
+        snapshots,
+        lineage,
+        child,
+        client,
+        proxy,
+        metadata,
+        scheduler,
+        training,
+        control,
+        rollouts,
+        serving,
+        version,
+    )
+
+
+def _mlflow(
+    settings: Settings,
+    database: Database,
+    events: EventLog,
+    lineage: LineageService,
+    identity: EmbeddedIdentity,
+) -> tuple[MlflowChild, MlflowClient, Recorder, MlflowProxy]:
+    store_url = settings.effective_store_url
+    artifacts = f"{store_url.removeprefix('file://').rstrip('/')}/mlflow"
+    child = MlflowChild(
+        settings.folder("mlflow"),
+        artifacts,
+        database_url=None if database.is_sqlite else settings.database_url,
+        log_file=settings.home / "logs" / "mlflow.log",
+        s3_endpoint_url=settings.s3_endpoint_url,
+    )
+    client = MlflowClient(lambda: child.socket, child.secret)
+    recorder = Recorder(database, events, lineage, client)
+
+    async def identify(request: Request) -> Principal | None:
+        token = bearer(request)
+        return await asyncio.to_thread(identity.identify, token) if token else None
+
+    return child, client, recorder, MlflowProxy(child, client, identify, taps=[recorder])

@@ -1,0 +1,1 @@
+"""Model serving (box D): deployments, gateway, workers."""

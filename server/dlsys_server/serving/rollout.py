@@ -1,0 +1,270 @@
+"""Brings endpoints to the version they should serve: download, warm, replay golden examples, flip.
+
+One thread. Everything can be repeated: the row says what is wanted, the gateway what is.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from dlsys_server.access.tables import TokenRow
+from dlsys_server.core import clock
+from dlsys_server.core.database import Database
+from dlsys_server.core.errors import DlsysError, NotFound
+from dlsys_server.core.events import EventLog
+from dlsys_server.metadata.lineage import LineageService
+from dlsys_server.metadata.service import MetadataService
+from jupyter_dlsys.contract.deployments import GoldenReport
+
+from . import golden
+from .control import GatewayControl
+from .tables import DeploymentRow
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 5.0
+
+
+class Rollouts:
+    """Follows aliases and rolls versions out."""
+
+    def __init__(
+        self,
+        database: Database,
+        events: EventLog,
+        metadata: MetadataService,
+        lineage: LineageService,
+        control: GatewayControl,
+        models: Path,
+    ) -> None:
+        self.database, self.events = database, events
+        self.metadata, self.lineage = metadata, lineage
+        self.control, self.models = control, models
+        self._wake, self._stopping = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Write the routes as they are, then follow changes in a thread."""
+        self._thread = threading.Thread(target=self._run, name="rollouts", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop following; endpoints go on."""
+        self._stopping.set()
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join(10)
+
+    def wake(self) -> None:
+        """Something may have changed: look now."""
+        self._wake.set()
+
+    def _run(self) -> None:
+        first = True
+        while not self._stopping.is_set():
+            try:
+                if first and self.rows():
+                    self.publish()
+                first = False
+                self.look()
+            except Exception:
+                log.exception("rollout failed")
+            self._wake.wait(LOOK_SECONDS)
+            self._wake.clear()
+
+    def rows(self) -> list[DeploymentRow]:
+        """All endpoints."""
+        with self.database.read() as session:
+            return list(session.scalars(select(DeploymentRow).order_by(DeploymentRow.name)))
+
+    def look(self) -> None:
+        """Re-resolve what follows an alias; roll out what is not served yet."""
+        rows = self.rows()
+        if rows and not self.control.running():
+            self.publish()
+        for row in rows:
+            if self.metadata.ready():
+                self._follow(row)
+            if row.version != row.target_version and row.state in ("starting", "updating"):
+                self._roll_out(row)
+
+    def _follow(self, row: DeploymentRow) -> None:
+        name, _, ref = row.model_ref.partition("@")
+        try:
+            version = self.metadata.model_version(row.project, name, ref).version
+        except NotFound:
+            return
+        if version != row.target_version:
+            row.target_version = version
+            row.state = "updating" if row.version else "starting"
+            self.change(row, target_version=version, state=row.state, message="")
+
+    def _roll_out(self, row: DeploymentRow) -> None:
+        try:
+            folder = self._fetch(row)
+            self.publish(warming=row)
+            failed = self.control.apply(retry=row.name).get("failed") or {}
+            state = self._state(row.name)
+            contract = self._warm_contract(row, state, failed)
+            report = self._replay(row, folder, contract)
+        except DlsysError as error:
+            self._give_up(row, error)
+            return
+        self._flip(row, contract, report)
+
+    def _fetch(self, row: DeploymentRow) -> Path:
+        folder = self.models / row.project / row.model / str(row.target_version)
+        folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return self.metadata.download(row.project, row.model, row.target_version, folder)
+
+    def _state(self, name: str) -> dict[str, Any]:
+        found = self.control.apply(timeout=1)["deployments"].get(name) or {}
+        return dict(found)
+
+    def _warm_contract(
+        self, row: DeploymentRow, state: dict[str, Any], failed: dict[str, str]
+    ) -> dict[str, Any]:
+        target = str(row.target_version)
+        for warm in state.get("warming", []):
+            if warm["version"] == target and warm["state"] == "ready":
+                return dict(warm["contract"] or {})
+        if state.get("version") == target:
+            return dict(state.get("contract") or {})
+        reasons = [w["message"] for w in state.get("warming", []) if w["version"] == target]
+        raise DlsysError(failed.get(row.name) or "; ".join(reasons) or "the model does not start")
+
+    def _replay(
+        self, row: DeploymentRow, folder: Path, contract: dict[str, Any]
+    ) -> GoldenReport | None:
+        examples = golden.load(folder, contract)
+        if examples is None:
+            return None
+
+        def predict(inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
+            answer = self.control.replay(row.name, str(row.target_version), inputs)
+            return golden.columns(answer["predictions"])
+
+        report = golden.replay(examples, predict)
+        if report.matched < report.examples:
+            raise DlsysError(
+                f"version {row.target_version} answers {report.examples - report.matched} of "
+                f"{report.examples} golden examples differently from its training"
+            )
+        return report
+
+    def _flip(
+        self, row: DeploymentRow, contract: dict[str, Any], report: GoldenReport | None
+    ) -> None:
+        with self.database.write() as session:
+            found = session.get(DeploymentRow, (row.project, row.name), with_for_update=True)
+            if found is None or found.target_version != row.target_version:
+                self._wake.set()
+                return
+            if found.version != found.target_version:
+                found.previous_version, found.version = found.version, found.target_version
+            found.state, found.message = "ready", ""
+            found.contract = contract
+            found.golden = report.model_dump() if report else None
+            found.updated_at = clock.now()
+            session.flush()
+            self._record(session, found)
+        self.publish()
+        self.control.apply()
+
+    def _record(self, session: Session, row: DeploymentRow) -> None:
+        def node(type: Any, name: str, version: str = "") -> int:
+            return self.lineage.record(
+                session, project=row.project, type=type, name=name, version=version, actor=row.owner
+            )
+
+        source = node("model_version", row.model, f"v{row.version}")
+        self.lineage.link(session, source, node("deployment", row.name), "deployed_as")
+        self._tell(session, row)
+
+    def _give_up(self, row: DeploymentRow, error: DlsysError) -> None:
+        if error.status == 503 and not self.control.running():
+            return
+        serving = f" Version {row.version} goes on answering." if row.version else ""
+        message = f"{error.detail[:1].upper()}{error.detail[1:]}.{serving}".replace("..", ".")
+        state = "degraded" if row.version else "failed"
+        self.change(row, state=state, message=message)
+        self.publish()
+        self.control.apply(timeout=5)
+
+    def change(self, row: DeploymentRow, **values: Any) -> None:
+        """Change a row and tell of it."""
+        with self.database.write() as session:
+            session.execute(
+                update(DeploymentRow)
+                .where(DeploymentRow.project == row.project, DeploymentRow.name == row.name)
+                .values(updated_at=clock.now(), **values)
+            )
+            found = session.get(DeploymentRow, (row.project, row.name), populate_existing=True)
+            if found is not None:
+                self._tell(session, found)
+
+    def _tell(self, session: Session, row: DeploymentRow) -> None:
+        self.events.append(
+            session,
+            "deployment.changed",
+            project=row.project,
+            subject=f"deployment/{row.name}",
+            actor=row.owner,
+            payload={
+                "name": row.name,
+                "state": row.state,
+                "version": row.version,
+                "target_version": row.target_version,
+                "message": row.message,
+            },
+        )
+
+    def publish(self, warming: DeploymentRow | None = None) -> None:
+        """Write the gateway's routes from the rows; `warming` is warmed without answering."""
+        deployments: dict[str, Any] = {}
+        for row in self.rows():
+            versions = {
+                str(v): self._version(row, v) for v in (row.version, row.previous_version) if v
+            }
+            active = row.version
+            if warming is not None and warming.name == row.name:
+                target = warming.target_version
+                hold = target != row.version
+                versions[str(target)] = {**self._version(row, target), "hold": hold}
+                active = active or target
+            if active:
+                deployments[row.name] = {
+                    "project": row.project,
+                    "active": str(active),
+                    "previous": str(row.previous_version) if row.previous_version else None,
+                    "versions": versions,
+                }
+        self.control.write_routes(deployments, self._tokens())
+        if deployments:
+            self.control.ensure()
+
+    def _version(self, row: DeploymentRow, version: int) -> dict[str, Any]:
+        return {
+            "path": str(self.models / row.project / row.model / str(version)),
+            "trust": row.trust,
+            "max_batch": row.max_batch,
+            "slo_ms": row.slo_ms,
+        }
+
+    def _tokens(self) -> dict[str, Any]:
+        with self.database.read() as session:
+            rows = session.scalars(select(TokenRow).where(TokenRow.kind == "endpoint"))
+            return {
+                row.sha256: {
+                    "subject": row.name,
+                    "project": row.project,
+                    "deployments": [row.subject.removeprefix("deployment/")],
+                    "expires_at": row.expires_at.timestamp() if row.expires_at else None,
+                }
+                for row in rows
+            }

@@ -1,0 +1,87 @@
+"""HTTP of the serving room: parse, authorise, call one verb, return."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from dlsys_server.access.routing import Caller, IdempotencyKey, RoomRouter, service
+from dlsys_server.api.paging import PagingQuery
+from jupyter_dlsys.contract.base import Page
+from jupyter_dlsys.contract.deployments import (
+    Deployment,
+    DeployRequest,
+    IssuedToken,
+    Prediction,
+    PredictRequest,
+    TokenInfo,
+    TokenRequest,
+)
+
+from .service import ServingService
+
+router = RoomRouter(prefix="/projects/{project}/deployments", tags=["deployments"])
+Serving = Annotated[ServingService, service("serving")]
+
+
+@router.get("", operation_id="deployments.list")
+def list_deployments(
+    project: str, caller: Caller, serving: Serving, paging: PagingQuery
+) -> Page[Deployment]:
+    """Endpoints, most recently changed first."""
+    return serving.list(project, paging)
+
+
+@router.post("", status_code=201, operation_id="deployments.deploy")
+def deploy(
+    project: str, body: DeployRequest, caller: Caller, serving: Serving, key: IdempotencyKey = None
+) -> Deployment:
+    """Serve a model version, or move an endpoint of that name to it. Returns before it is ready."""
+    return serving.deploy(caller, project, body, key)
+
+
+@router.get("/{name}", operation_id="deployments.show")
+def show(project: str, name: str, caller: Caller, serving: Serving) -> Deployment:
+    """One endpoint with its live statistics."""
+    return serving.show(project, name)
+
+
+@router.post("/{name}/rollback", operation_id="deployments.rollback")
+def rollback(project: str, name: str, caller: Caller, serving: Serving) -> Deployment:
+    """Go back to the version served before."""
+    return serving.rollback(caller, project, name)
+
+
+@router.delete("/{name}", status_code=204, operation_id="deployments.undeploy")
+def undeploy(project: str, name: str, caller: Caller, serving: Serving) -> None:
+    """Stop serving and forget the endpoint and its tokens."""
+    serving.undeploy(caller, project, name)
+
+
+@router.post("/{name}/predict", operation_id="deployments.predict")
+async def predict(
+    project: str, name: str, body: PredictRequest, caller: Caller, serving: Serving
+) -> Prediction:
+    """Ask the endpoint through the platform, for people; programs call its own URL."""
+    return await serving.predict(caller, project, name, body)
+
+
+@router.get("/{name}/tokens", operation_id="deployments.tokens")
+def list_tokens(project: str, name: str, caller: Caller, serving: Serving) -> list[TokenInfo]:
+    """Tokens of programs that may call this endpoint."""
+    return serving.tokens(project, name)
+
+
+@router.post("/{name}/tokens", status_code=201, operation_id="deployments.issue_token")
+def issue_token(
+    project: str, name: str, body: TokenRequest, caller: Caller, serving: Serving
+) -> IssuedToken:
+    """A token for a program; the secret is shown once."""
+    return serving.issue_token(caller, project, name, body)
+
+
+@router.delete("/{name}/tokens/{token}", status_code=204, operation_id="deployments.revoke_token")
+def revoke_token(
+    project: str, name: str, token: str, caller: Caller, serving: Serving
+) -> None:
+    """Make a token worthless at once."""
+    serving.revoke_token(caller, project, name, token)

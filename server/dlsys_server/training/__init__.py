@@ -1,0 +1,1 @@
+"""Model trainer (box C): jobs, queue, attempts."""

@@ -1,0 +1,182 @@
+"""From a job in state `starting` to a supervisor that runs: MLflow run, token, files, process."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from dlsys_server.access import tokens
+from dlsys_server.core.database import Database
+from dlsys_server.core.errors import DlsysError
+from dlsys_server.core.store import ObjectStore
+from dlsys_server.datasets.snapshots import SnapshotService
+from dlsys_server.metadata.lineage import LineageService
+from dlsys_server.metadata.service import MetadataService
+
+from .announcing import Announcer
+from .attempts import Attempts
+from .states import move
+from .tables import JobRow
+
+log = logging.getLogger(__name__)
+TOKEN_LIFETIME = timedelta(days=30)
+
+
+class Launcher:
+    """Prepares and starts attempts; every step can be repeated."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: ObjectStore,
+        attempts: Attempts,
+        announcer: Announcer,
+        snapshots: SnapshotService,
+        metadata: MetadataService,
+        lineage: LineageService,
+        platform_url: Callable[[], str],
+    ) -> None:
+        self.database, self.store, self.attempts = database, store, attempts
+        self.announcer, self.snapshots = announcer, snapshots
+        self.metadata, self.lineage = metadata, lineage
+        self.platform_url = platform_url
+
+    def blocked(self) -> str:
+        """What all jobs have to wait for; '' when nothing."""
+        return "" if self.metadata.ready() else "the metadata store to start"
+
+    def launch(self, job_id: str) -> None:
+        """Bring a `starting` job to its supervisor; a job that cannot start fails with the reason."""
+        with self.database.read() as session:
+            job = session.get(JobRow, job_id)
+        if job is None or job.state not in ("starting", "running"):
+            return
+        if self.attempts.prepared(job):
+            self.attempts.launch(job)
+            return
+        try:
+            job = self._with_run(job)
+            self._prepare(job)
+        except DlsysError as error:
+            if error.status == 503:
+                log.warning("job waits for a part", extra={"job": job_id, "detail": error.detail})
+                return
+            self._fail(job, f"{error.detail} {error.hint}".strip())
+            return
+        except OSError as error:
+            self._fail(job, f"The job's folder could not be written: {error.strerror or error}.")
+            return
+        self.attempts.launch(job)
+
+    def _with_run(self, job: JobRow) -> JobRow:
+        if job.run_id is not None:
+            return job
+        experiment = PurePosixPath(job.source).stem
+        run_id = self.metadata.start_run(
+            job.project, job.owner, experiment, job.name, job.id, _tags(job), job.parameters
+        )
+        with self.database.write() as session:
+            row = session.get(JobRow, job.id)
+            if row is None:
+                return job
+            row.run_id, row.experiment = run_id, experiment
+            self._record_lineage(session, row, run_id)
+            session.flush()
+            self.announcer.changed(session, job.id)
+            return row
+
+    def _record_lineage(self, session: Session, job: JobRow, run_id: str) -> None:
+        def record(type: Any, name: str, version: str = "", **properties: Any) -> int:
+            return self.lineage.record(
+                session,
+                project=job.project,
+                type=type,
+                name=name,
+                version=version,
+                actor=job.owner,
+                properties=properties,
+            )
+
+        run = record("run", run_id, title=job.name, job=job.id, parameters=job.parameters)
+        notebook = record("notebook", job.source, job.source_hash[7:19], hash=job.source_hash)
+        self.lineage.link(session, notebook, run, "executed")
+        if job.environment_sha:
+            environment = record("environment", job.environment_sha[:12], sha=job.environment_sha)
+            self.lineage.link(session, environment, run, "used_env")
+        for name, bound in job.inputs.items():
+            snapshot = record("snapshot", bound["snapshot"], dataset=bound["dataset"], bound=name)
+            self.lineage.link(session, snapshot, run, "consumed")
+
+    def _prepare(self, job: JobRow) -> None:
+        bundle = json.loads(self.store.get(job.bundle_sha))
+        inputs = {
+            name: self.snapshots.frozen(job.project, bound["snapshot"]).model_dump(mode="json")
+            for name, bound in job.inputs.items()
+        }
+        description = {
+            "kind": job.kind,
+            "source": f"source/{job.source}",
+            "parameters": job.parameters,
+            "kernel_name": None,
+            "autosave_seconds": 30,
+            "inputs": inputs,
+        }
+        with self.database.write() as session:
+            tokens.revoke(session, job.project, f"job/{job.id}")
+            _, secret = tokens.issue(
+                session,
+                "job",
+                name=f"job {job.id}",
+                owner=job.owner,
+                project=job.project,
+                subject=f"job/{job.id}",
+                properties={"run_id": job.run_id or ""},
+                lifetime=TOKEN_LIFETIME,
+            )
+        self.attempts.prepare(job, bundle["files"], description, self._environment(job, secret))
+
+    def _environment(self, job: JobRow, secret: str) -> dict[str, str]:
+        url = self.platform_url()
+        return {
+            "DLSYS_URL": url,
+            "DLSYS_TOKEN": secret,
+            "DLSYS_PROJECT": job.project,
+            "DLSYS_JOB_ID": job.id,
+            "DLSYS_ATTEMPT": str(job.attempt),
+            "MLFLOW_TRACKING_URI": f"{url}/mlflow",
+            "MLFLOW_TRACKING_TOKEN": secret,
+            "MLFLOW_WORKSPACE": job.project,
+            "MLFLOW_RUN_ID": job.run_id or "",
+            "MLFLOW_EXPERIMENT_NAME": job.experiment or "",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+            "CUDA_VISIBLE_DEVICES": ",".join(job.gpu_ids),
+        }
+
+    def _fail(self, job: JobRow, reason: str) -> None:
+        with self.database.write() as session:
+            row = session.get(JobRow, job.id)
+            if row is not None and row.state == "starting":
+                values = {"reason": reason, "exit_reason": "launch-failed"}
+                if move(session, row, "failed", **values):
+                    self.announcer.changed(session, job.id)
+
+
+def _tags(job: JobRow) -> dict[str, str]:
+    tags = {
+        "dlsys.job": job.id,
+        "dlsys.source_hash": job.source_hash,
+        "mlflow.source.name": job.source,
+        "mlflow.source.type": "NOTEBOOK" if job.kind == "notebook" else "LOCAL",
+        "mlflow.user": job.owner,
+    }
+    for name, bound in job.inputs.items():
+        tags[f"dlsys.input.{name}"] = f"{bound['dataset']}@v{bound['version']}"
+        tags[f"dlsys.snapshot.{name}"] = bound["snapshot"]
+    return tags

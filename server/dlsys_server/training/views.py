@@ -1,0 +1,44 @@
+"""A job row as the API shows it."""
+
+from __future__ import annotations
+
+from jupyter_dlsys.contract.jobs import Job, JobInput, JobProgress, Resources
+
+from .tables import JobRow
+
+
+def to_job(
+    row: JobRow,
+    position: int | None = None,
+    metrics: dict[str, float] | None = None,
+    models: list[str] | None = None,
+) -> Job:
+    """The row with what other rooms know of it."""
+    return Job(
+        id=row.id,
+        name=row.name,
+        project=row.project,
+        owner=row.owner,
+        state=row.state,  # type: ignore[arg-type]
+        reason=row.reason,
+        exit_reason=row.exit_reason,
+        queue_position=position,
+        attempt=row.attempt,
+        source=row.source,
+        kind=row.kind,  # type: ignore[arg-type]
+        parameters=row.parameters,
+        inputs={name: JobInput(**bound) for name, bound in row.inputs.items()},
+        resources=Resources(cpus=row.cpus, gpus=row.gpus, memory_bytes=row.memory_bytes),
+        priority=row.priority,
+        timeout_seconds=row.timeout_seconds,
+        progress=JobProgress(done=row.progress_done, total=row.progress_total),
+        run_id=row.run_id,
+        experiment=row.experiment,
+        source_hash=row.source_hash,
+        environment_hash=f"sha256:{row.environment_sha}" if row.environment_sha else None,
+        created_at=row.created_at,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+        metrics=metrics or {},
+        models=models or [],
+    )
