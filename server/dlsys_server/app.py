@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from dlsys_server.access.principals import Principal
 from dlsys_server.access.routes import router as access_router
 from dlsys_server.api.problems import install_problem_handlers
 from dlsys_server.api.request_ids import RequestIds
+from dlsys_server.core.errors import Conflict
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.routes import router as datasets_router
 from dlsys_server.metadata.routes import router as metadata_router
@@ -98,18 +101,25 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "health",
     ):
         setattr(app.state, name, getattr(parts, name))
-    app.state.stopping = asyncio.Event()
+    app.state.stopping = threading.Event()
 
-    def request_stop(reason: str) -> None:
+    def request_stop(caller: Principal, jobs: str) -> None:
+        active = parts.training.active()
+        if active and jobs == "refuse":
+            raise Conflict(
+                f"{active} job{'s have' if active > 1 else ' has'} not ended.",
+                code="jobs-running",
+                hint="Wait for them, or ask again with jobs=keep or jobs=cancel.",
+            )
+        if jobs == "cancel":
+            parts.training.cancel_all(caller)
         app.state.stopping.set()
-        stop(reason)
+        stop(f"asked by {caller.name}")
 
     app.state.request_stop = request_stop
 
 
-async def _stop_when_idle(
-    parts: Parts, used: list[float], stop: Callable[[str], None]
-) -> None:
+async def _stop_when_idle(parts: Parts, used: list[float], stop: Callable[[str], None]) -> None:
     limit = parts.settings.idle_seconds
     while limit > 0:
         await asyncio.sleep(min(IDLE_LOOK_SECONDS, limit / 4))

@@ -142,9 +142,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     launcher = Launcher(database, store, attempts, announcer, snapshots, metadata, lineage, url)
     settler = Settler(database, launcher, keeper, announcer, metadata)
     scheduler = Scheduler(database, probe_capacity(settings), launcher, settler, announcer)
-    training = TrainingService(
-        database, store, snapshots, metadata, scheduler, keeper, announcer
-    )
+    training = TrainingService(database, store, snapshots, metadata, scheduler, keeper, announcer)
     snapshots.allowed = training.has_snapshot
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
     rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))

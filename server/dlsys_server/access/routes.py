@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Query, Request
 from fastapi.responses import StreamingResponse
@@ -66,7 +66,13 @@ def events(
 
 
 @router.post("/shutdown", status_code=202, operation_id="system.shutdown")
-def shutdown(request: Request, caller: Caller) -> dict[str, str]:
-    """End the platform cleanly; running jobs go on and are picked up at the next start."""
-    request.app.state.request_stop(f"asked by {caller.name}")
+def shutdown(
+    request: Request, caller: Caller, jobs: Literal["refuse", "keep", "cancel"] = "refuse"
+) -> dict[str, str]:
+    """End the platform cleanly, endpoints with it.
+
+    While jobs wait or run: refuse with 409, keep them (they are picked up at the next start), or
+    cancel them.
+    """
+    request.app.state.request_stop(caller, jobs)
     return {"state": "stopping"}

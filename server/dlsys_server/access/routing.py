@@ -37,7 +37,7 @@ def identify(request: Request) -> Principal:
 
 def _caller(request: Request) -> Principal:
     principal = request.state.principal
-    assert isinstance(principal, Principal)  # noqa: S101  set by the guard of the same route
+    assert isinstance(principal, Principal)
     return principal
 
 

@@ -95,9 +95,7 @@ class EventLog:
 
     def read(self, since: int, wanted: EventFilter, limit: int = BATCH) -> list[Event]:
         """Events after `since`, oldest first."""
-        query = select(EventRow).where(
-            EventRow.seq > since, EventRow.project.in_(wanted.projects)
-        )
+        query = select(EventRow).where(EventRow.seq > since, EventRow.project.in_(wanted.projects))
         alternatives = [EventRow.topic.startswith(t, autoescape=True) for t in wanted.topics]
         if wanted.subjects:
             alternatives.append(EventRow.subject.in_(wanted.subjects))

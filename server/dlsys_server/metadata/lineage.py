@@ -80,9 +80,7 @@ class LineageService:
         values = {"source": source, "target": target, "kind": kind, "created_at": clock.now()}
         session.execute(insert(EdgeRow).values(values).on_conflict_do_nothing())
 
-    def show(
-        self, project: str, ref: str, direction: Direction, depth: int, limit: int
-    ) -> Lineage:
+    def show(self, project: str, ref: str, direction: Direction, depth: int, limit: int) -> Lineage:
         """The graph around a thing, nearest first.
 
         Raises:
@@ -211,7 +209,7 @@ class _Walk:
 def _to_node(row: NodeRow, more: int) -> LineageNode:
     return LineageNode(
         id=row.urn,
-        type=row.type,  # type: ignore[arg-type]
+        type=row.type,
         name=row.name,
         created_at=row.created_at,
         actor=row.actor,

@@ -89,9 +89,7 @@ def promote(
 
 
 @router.delete("/models/{name}/aliases/{alias}", operation_id="models.demote")
-def demote(
-    project: str, name: str, alias: str, caller: Caller, metadata: Metadata
-) -> Model:
+def demote(project: str, name: str, alias: str, caller: Caller, metadata: Metadata) -> Model:
     """Remove an alias."""
     return metadata.demote(caller, project, name, alias)
 

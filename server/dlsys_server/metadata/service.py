@@ -86,7 +86,8 @@ class MetadataService:
                 .where(RunRow.job_id.in_(list(job_ids)), MetricKeyRow.last_value.is_not(None))
             )
             for job_id, key, value in rows:
-                found.setdefault(job_id, {})[key] = value
+                if job_id is not None and value is not None:
+                    found.setdefault(job_id, {})[key] = value
         return found
 
     def job_models(self, job_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -277,5 +278,3 @@ def _number(model: Model, version: str) -> int | None:
         return model.aliases[version]
     text = version.removeprefix("v")
     return int(text) if text.isdigit() else None
-
-

@@ -28,7 +28,7 @@ def list_deployments(
     project: str, caller: Caller, serving: Serving, paging: PagingQuery
 ) -> Page[Deployment]:
     """Endpoints, most recently changed first."""
-    return serving.list(project, paging)
+    return serving.page(project, paging)
 
 
 @router.post("", status_code=201, operation_id="deployments.deploy")
@@ -80,8 +80,6 @@ def issue_token(
 
 
 @router.delete("/{name}/tokens/{token}", status_code=204, operation_id="deployments.revoke_token")
-def revoke_token(
-    project: str, name: str, token: str, caller: Caller, serving: Serving
-) -> None:
+def revoke_token(project: str, name: str, token: str, caller: Caller, serving: Serving) -> None:
     """Make a token worthless at once."""
     serving.revoke_token(caller, project, name, token)

@@ -112,15 +112,13 @@ class ServingService:
         session.add(row)
         return row
 
-    def list(self, project: str, paging: Paging) -> Page[Deployment]:
+    def page(self, project: str, paging: Paging) -> Page[Deployment]:
         """Endpoints by name."""
         query = select(DeploymentRow).where(DeploymentRow.project == project)
         if paging.cursor:
             query = query.where(DeploymentRow.name > paging.cursor)
         with self.database.read() as session:
-            rows = session.scalars(
-                query.order_by(DeploymentRow.name).limit(paging.limit + 1)
-            ).all()
+            rows = session.scalars(query.order_by(DeploymentRow.name).limit(paging.limit + 1)).all()
         more, rows = len(rows) > paging.limit, rows[: paging.limit]
         live = self.control.status().get("deployments", {}) if rows else {}
         return Page(
@@ -286,9 +284,9 @@ class ServingService:
             version=row.version,
             target_version=row.target_version,
             previous_version=row.previous_version,
-            state=state,  # type: ignore[arg-type]
+            state=state,
             message=message,
-            trust=row.trust,  # type: ignore[arg-type]
+            trust=row.trust,
             url=f"{self.control.url}/v2/models/{row.name}",
             created_at=row.created_at,
             updated_at=row.updated_at,

@@ -44,12 +44,16 @@ def list_jobs(
     state: Annotated[list[JobState] | None, Query()] = None,
 ) -> Page[Job]:
     """Jobs, newest first."""
-    return training.list(project, paging, state)
+    return training.page(project, paging, state)
 
 
 @router.post("/jobs", status_code=201, operation_id="jobs.submit")
 def submit(
-    project: str, body: SubmitRequest, caller: Caller, training: Training, key: IdempotencyKey = None
+    project: str,
+    body: SubmitRequest,
+    caller: Caller,
+    training: Training,
+    key: IdempotencyKey = None,
 ) -> Job:
     """Queue a notebook or script; it is kept with its data, parameters and environment."""
     return training.submit(caller, project, body, key)

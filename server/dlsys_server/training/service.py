@@ -6,6 +6,7 @@ import difflib
 import json
 import platform
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,9 @@ class TrainingService:
 
     # -- look
 
-    def list(self, project: str, paging: Paging, states: list[str] | None) -> Page[Job]:
+    def page(
+        self, project: str, paging: Paging, states: Sequence[str] | None
+    ) -> Page[Job]:
         """Jobs, newest first."""
         query = select(JobRow).where(JobRow.project == project).order_by(JobRow.id.desc())
         if states:

@@ -105,23 +105,23 @@ def inspect(source: SourceFile) -> NotebookInfo:
     Raises:
         InvalidInput: not a notebook or script.
     """
-    kind = kind_of(source.path)
-    if kind == "script":
-        return _info(source.content, source.content, kind="script", language="python", cells=1)
+    if kind_of(source.path) == "script":
+        info = NotebookInfo(kind="script", language="python", code_cells=1)
+        _read_code(info, [source.content])
+        return info
     notebook = read_notebook(source)
     metadata = notebook.get("metadata") or {}
-    kernel = (metadata.get("kernelspec") or {}).get("name")
-    language = (metadata.get("language_info") or {}).get("name") or "python"
     code = [c for c in notebook["cells"] if c.get("cell_type") == "code"]
-    tagged = [c for c in code if "parameters" in (c.get("metadata") or {}).get("tags", [])]
-    info = _info(
-        "\n".join(_without_magics(_text(c)) for c in code),
-        _text(tagged[0]) if tagged else "",
+    info = NotebookInfo(
         kind="notebook",
-        language=language,
-        cells=len(code),
+        language=(metadata.get("language_info") or {}).get("name") or "python",
+        kernel=(metadata.get("kernelspec") or {}).get("name"),
+        code_cells=len(code),
     )
-    info.kernel = kernel
+    tagged = [c for c in code if "parameters" in (c.get("metadata") or {}).get("tags", [])]
+    if info.language == "python":
+        _read_code(info, [_without_magics(_text(c)) for c in code])
+        info.parameters = _parameters(_text(tagged[0])) if tagged else []
     if not tagged:
         info.findings.append(
             "No cell is tagged 'parameters', so the notebook runs with the values it has."
@@ -129,22 +129,19 @@ def inspect(source: SourceFile) -> NotebookInfo:
     return info
 
 
-def _info(code: str, parameters: str, *, kind: str, language: str, cells: int) -> NotebookInfo:
-    info = NotebookInfo(
-        kind="script" if kind == "script" else "notebook", language=language, code_cells=cells
-    )
-    if language != "python":
-        return info
-    try:
-        tree = ast.parse(code)
-    except SyntaxError as error:
-        info.findings.append(f"Syntax error in line {error.lineno}: {error.msg}.")
-        return info
-    info.imports = sorted(_imports(tree))
-    info.inputs = sorted(_inputs(tree))
-    if kind == "notebook" and parameters:
-        info.parameters = _parameters(parameters)
-    return info
+def _read_code(info: NotebookInfo, cells: list[str]) -> None:
+    imports: set[str] = set()
+    inputs: set[str] = set()
+    for number, code in enumerate(cells, 1):
+        try:
+            tree = ast.parse(code)
+        except SyntaxError as error:
+            where = f"cell {number}, line" if info.kind == "notebook" else "line"
+            info.findings.append(f"Syntax error in {where} {error.lineno}: {error.msg}.")
+            continue
+        imports |= _imports(tree)
+        inputs |= _inputs(tree)
+    info.imports, info.inputs = sorted(imports), sorted(inputs)
 
 
 def _text(cell: dict[str, Any]) -> str:

@@ -19,13 +19,13 @@ def to_job(
         name=row.name,
         project=row.project,
         owner=row.owner,
-        state=row.state,  # type: ignore[arg-type]
+        state=row.state,
         reason=row.reason,
         exit_reason=row.exit_reason,
         queue_position=position,
         attempt=row.attempt,
         source=row.source,
-        kind=row.kind,  # type: ignore[arg-type]
+        kind=row.kind,
         parameters=row.parameters,
         inputs={name: JobInput(**bound) for name, bound in row.inputs.items()},
         resources=Resources(cpus=row.cpus, gpus=row.gpus, memory_bytes=row.memory_bytes),
