@@ -86,9 +86,7 @@ def create(
 
 
 @app.command()
-@covers(
-    "datasets.commit", "uploads.create", "uploads.send", "uploads.show", "uploads.remove"
-)
+@covers("datasets.commit", "uploads.create", "uploads.send", "uploads.show", "uploads.remove")
 def commit(
     name: DatasetName,
     files: Annotated[

@@ -54,7 +54,10 @@ def submit(
     data: Annotated[
         list[str] | None,
         typer.Option(
-            "--data", "-d", metavar="NAME=DATASET", help="Bind a dataset; repeat for more.",
+            "--data",
+            "-d",
+            metavar="NAME=DATASET",
+            help="Bind a dataset; repeat for more.",
             autocompletion=complete_input,
         ),
     ] = None,

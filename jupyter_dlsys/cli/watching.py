@@ -62,7 +62,9 @@ def _view(name: str, picture: Picture, elapsed: float) -> RenderableType:
     head = Table.grid(padding=(0, 2))
     bar = ProgressBar(total=max(1, picture.total), completed=picture.done, width=30)
     cells = f"{picture.done}/{picture.total}" if picture.total else ""
-    head.add_row(Text(name, style="bold"), bar, Text(cells), Text(_state(picture)), seconds(elapsed))
+    head.add_row(
+        Text(name, style="bold"), bar, Text(cells), Text(_state(picture)), seconds(elapsed)
+    )
     curves = Table.grid(padding=(0, 2))
     for key, points in sorted(picture.curves.items())[:8]:
         values = [value for _, value in points]

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from dlsys_server.access import tokens
+from dlsys_server.access.principals import Principal
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError
 from dlsys_server.core.store import ObjectStore
@@ -115,8 +116,13 @@ class Launcher:
 
     def _prepare(self, job: JobRow) -> None:
         bundle = json.loads(self.store.get(job.bundle_sha))
+        reader = Principal(
+            job.owner, "job", job.project, (job.project,), frozenset(), job_id=job.id
+        )
         inputs = {
-            name: self.snapshots.frozen(job.project, bound["snapshot"]).model_dump(mode="json")
+            name: self.snapshots.show(reader, job.project, bound["snapshot"]).model_dump(
+                mode="json"
+            )
             for name, bound in job.inputs.items()
         }
         description = {

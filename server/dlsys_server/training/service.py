@@ -187,9 +187,7 @@ class TrainingService:
 
     # -- look
 
-    def page(
-        self, project: str, paging: Paging, states: Sequence[str] | None
-    ) -> Page[Job]:
+    def page(self, project: str, paging: Paging, states: Sequence[str] | None) -> Page[Job]:
         """Jobs, newest first."""
         query = select(JobRow).where(JobRow.project == project).order_by(JobRow.id.desc())
         if states:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -104,4 +105,6 @@ async def main(folder: Path, port: int) -> None:
 
 
 if __name__ == "__main__":
+    # uvicorn raises the signal again when it is done; as SystemExit it lets the child be stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))

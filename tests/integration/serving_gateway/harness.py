@@ -23,7 +23,14 @@ AUTH = {"authorization": f"Bearer {TOKEN}"}
 
 
 def version(path: Path | str, **more: Any) -> dict[str, Any]:
-    return {"path": str(path), "trust": "safe", "limits": {}, "max_batch": 32, "slo_ms": None, **more}
+    return {
+        "path": str(path),
+        "trust": "safe",
+        "limits": {},
+        "max_batch": 32,
+        "slo_ms": None,
+        **more,
+    }
 
 
 def deployment(
@@ -51,7 +58,13 @@ class Gateway:
     spare: bool = False
 
     def start(self) -> Gateway:
-        command = [sys.executable, "-m", "dlsys_server.serving.gateway", "--folder", str(self.folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "dlsys_server.serving.gateway",
+            "--folder",
+            str(self.folder),
+        ]
         if not self.spare:
             command.append("--no-spare")
         with (self.folder.parent / "gateway.log").open("ab") as log:

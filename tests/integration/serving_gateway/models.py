@@ -110,7 +110,9 @@ def adder(path: Path) -> Path:
         "output": "raw",
     }
     example = (np.ones((2, 2), np.float32), np.ones(2, np.int64))
-    takes = Schema([TensorSpec(np.dtype("float32"), (-1, 2), "x"), TensorSpec(np.dtype("int64"), (-1,), "k")])
+    takes = Schema(
+        [TensorSpec(np.dtype("float32"), (-1, 2), "x"), TensorSpec(np.dtype("int64"), (-1,), "k")]
+    )
     save(Adder(), path, example, described, signature=ModelSignature(inputs=takes))
     return path
 

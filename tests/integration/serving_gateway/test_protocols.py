@@ -93,7 +93,12 @@ def test_binary_tensors_in_and_out(serving: Gateway) -> None:
 
 def test_binary_strings_and_gzip(serving: Gateway) -> None:
     raw = b"".join(struct.pack("<I", len(t)) + t for t in (b"abc", "é".encode()))
-    tensor = {"name": "text", "datatype": "BYTES", "shape": [2], "parameters": {"binary_data_size": len(raw)}}
+    tensor = {
+        "name": "text",
+        "datatype": "BYTES",
+        "shape": [2],
+        "parameters": {"binary_data_size": len(raw)},
+    }
     encoded = json.dumps({"inputs": [tensor], "parameters": {"binary_data_output": True}}).encode()
     headers = {"inference-header-content-length": str(len(encoded)), "content-encoding": "gzip"}
     with serving.client(**headers) as client:

@@ -39,7 +39,9 @@ def test_what_needs_trust(gateway: Gateway, folders: dict[str, Path], tmp_path: 
     rows = [{"age": 1.0, "count": 1}, {"age": 4, "count": 0}]
     good = gateway.post("/deployments/trusted/invocations", {"dataframe_records": rows})
     assert good.json()["predictions"] == [0, 1]
-    wrong = gateway.post("/deployments/trusted/invocations", {"inputs": {"age": [1], "count": [0.5]}})
+    wrong = gateway.post(
+        "/deployments/trusted/invocations", {"inputs": {"age": [1], "count": [0.5]}}
+    )
     assert wrong.json()["field"] == "count"
 
 

@@ -1,0 +1,1 @@
+"""The SDK: one resource class a file, the only user of httpx on this side of the API."""

@@ -1,0 +1,90 @@
+"""Numbers with units, times as people say them, states in plain words."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_dlsys.contract.jobs import Job
+
+STEPS = ((60.0, "s"), (60.0, "min"), (24.0, "h"), (365.0, "d"))
+
+
+def size(count: float) -> str:
+    """Bytes: '1.4 MB'."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def seconds(value: float) -> str:
+    """A duration: '3.2 s', '4 min 10 s', '2 h 5 min'."""
+    if value < 10:
+        return f"{value:.1f} s"
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def ago(moment: datetime | None) -> str:
+    """'just now', '5 min ago', '3 d ago'."""
+    if moment is None:
+        return ""
+    value = (datetime.now(timezone.utc) - moment).total_seconds()
+    if value < 10:
+        return "just now"
+    for step, unit in STEPS:
+        if value < step or unit == "d":
+            return f"{value:.0f} {unit} ago"
+        value /= step
+    return ""
+
+
+def number(value: float | int | None) -> str:
+    """A metric or count in few characters."""
+    if value is None:
+        return "–"
+    if isinstance(value, int) or float(value).is_integer():
+        return f"{int(value):,}"
+    return f"{value:.4g}"
+
+
+def short(text: str | None, keep: int = 12) -> str:
+    """A hash or id cut for reading: 'sha256:0a1b2c3d4e5f'."""
+    if not text:
+        return ""
+    head, colon, rest = text.partition(":")
+    return f"{head}{colon}{rest[:keep]}" if colon else text[:keep]
+
+
+def elapsed(job: Job) -> float | None:
+    """Seconds that a job runs or ran."""
+    if job.started_at is None:
+        return None
+    end = job.finished_at or datetime.now(timezone.utc)
+    return max(0.0, (end - job.started_at).total_seconds())
+
+
+def state(job: Job) -> str:
+    """The state of a job as a sentence."""
+    ahead = job.queue_position
+    plain = {
+        "queued": f"Waiting ({ahead} ahead)" if ahead else "Waiting",
+        "starting": "Starting",
+        "running": "Running",
+        "cancelling": "Stopping",
+        "succeeded": "Done",
+        "failed": "Failed",
+        "cancelled": "Cancelled",
+        "skipped": "Skipped",
+        "lost": "Lost",
+    }[job.state]
+    return f"{plain}: {job.reason}" if job.reason else plain

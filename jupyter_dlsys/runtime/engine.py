@@ -1,0 +1,84 @@
+"""papermill engine "dlsys": tells events while cells run."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from nbclient.exceptions import DeadKernelError
+from papermill.engines import NBClientEngine
+
+from .events import Spool
+from .job import Job, JobError
+from .kernel import Launch
+from .manager import Manager
+from .messages import Client, Stopped
+
+IOPUB_SECONDS = 600  # after a flood of outputs the reply comes long before the last of them
+
+
+class DlsysEngine(NBClientEngine):  # type: ignore[misc]
+    """papermill engine "dlsys"."""
+
+    @classmethod
+    def execute_notebook(cls, nb: Any, kernel_name: str, **kwargs: Any) -> Any:
+        job: Job = kwargs["job"]
+        spool: Spool = kwargs["spool"]
+        launch: Launch = kwargs["launch"]
+        manager = Manager(nb, job, spool)
+        manager.notebook_start()
+        client = Client(
+            manager,
+            spool,
+            launch,
+            kernel_name=kernel_name,
+            startup_timeout=kwargs["start_timeout"],
+            iopub_timeout=IOPUB_SECONDS,
+            timeout=None,
+        )
+        signal.signal(signal.SIGTERM, client.stop)
+        try:
+            spool.phase("starting-kernel")
+            client.execute(env=kwargs["environment"])
+        except DeadKernelError:
+            manager.failure = dead_kernel(manager, client)
+        except RuntimeError as error:
+            if client.code_cells_executed or client.stopping:
+                raise
+            manager.failure = JobError(
+                f"The kernel {kernel_name!r} did not start: {error}",
+                ename="KernelStartError",
+                evalue=str(error),
+                reason="launch-failed",
+            )
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it only saves and ends
+            manager.notebook_complete()
+        if client.stopping:
+            raise Stopped
+        if manager.failure:
+            raise manager.failure
+        return nb
+
+
+def dead_kernel(manager: Manager, client: Client) -> JobError:
+    code = client.kernel_exit
+    cell = next(
+        (
+            i
+            for i, c in enumerate(manager.nb.cells)
+            if c.metadata.papermill.status == Manager.FAILED
+        ),
+        None,
+    )
+    where = f" in cell {cell + 1}" if cell is not None else ""
+    how = f"ended with exit code {code}"
+    if code is None:
+        how = "died"
+    elif code < 0:
+        guess = {-signal.SIGKILL: " (probably out of memory)", -signal.SIGSEGV: " (it crashed)"}
+        how = f"was killed by signal {-code}{guess.get(code, '')}"
+    message = f"The kernel {how}{where}"
+    client.spool.error(cell, "DeadKernelError", message, [])
+    return JobError(message, ename="DeadKernelError", evalue=message, cell=cell, reason="killed")
