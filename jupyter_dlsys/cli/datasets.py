@@ -29,7 +29,7 @@ from jupyter_dlsys.cli.options import (
 
 if TYPE_CHECKING:
     from jupyter_dlsys.client.results import Dataset, Rows, Version
-    from jupyter_dlsys.contract.datasets import ExportFormat, Kind, Operation, Statistics
+    from jupyter_dlsys.contract.datasets import ExportFormat, Operation, Statistics
 
 app = typer.Typer(help="Versioned data: commit, look at, compare, freeze.")
 EMPTY = "No dataset yet. Make one: dlsys datasets commit NAME FILE -m 'first version'"
@@ -80,7 +80,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make an empty dataset."""
-    chosen = cast("Kind", (kind or KindName.generic).value)
+    chosen: Kind = kind.value if kind else "generic"
     made = session.client().datasets.create(name, chosen, description)
     output.say(made, as_json, f"Dataset {made.name} ({made.kind}) is there, and empty.")
 
@@ -114,7 +114,7 @@ def commit(
             tags=pairs(tag, "--tag"),
             operation=operation,
             where=where,
-            kind=cast("Kind", kind.value) if kind else None,
+            kind=kind.value if kind else None,
             create=create,
             progress=bar.update,
         )

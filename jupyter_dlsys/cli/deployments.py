@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from enum import Enum
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -41,7 +41,7 @@ def deploy(
     as_json: AsJson = False,
 ) -> None:
     """Serve a model version, or move an endpoint to it without a gap."""
-    chosen = cast('Literal["safe", "code"]', trust.value)
+    chosen: Literal["safe", "code"] = trust.value
     found = session.client().deployments.deploy(
         model,
         name,
@@ -86,13 +86,17 @@ def show(name: EndpointName, as_json: AsJson = False) -> None:
         "URL": found.url,
         "requests": f"{figures.requests:,}, {figures.errors:,} failed",
         "per second": number(figures.requests_per_second),
-        "latency": f"{number(figures.p50_ms)} ms in half of them, {number(figures.p99_ms)} ms at worst"
-        if figures.p50_ms is not None
-        else "",
+        "latency": _latency(figures.p50_ms, figures.p99_ms),
         "golden examples": f"{golden.matched} of {golden.examples} alike" if golden else "",
         "contract": found.contract,
     }
     output.pairs(f"{found.name}: {found.state} {found.message}".rstrip(), about)
+
+
+def _latency(half: float | None, worst: float | None) -> str:
+    from jupyter_dlsys.client.words import number
+
+    return "" if half is None else f"{number(half)} ms for half, {number(worst)} ms for 99 %"
 
 
 @app.command()

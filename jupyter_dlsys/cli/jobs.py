@@ -212,8 +212,9 @@ def logs(
     offset = 0
     while True:
         ended = not follow or client.jobs.show(job).ended
-        for text, offset in client.jobs.log_pieces(job, offset):  # noqa: B007  goes on there
+        for text, following in client.jobs.log_pieces(job, offset):
             sys.stdout.write(text)
+            offset = following
         sys.stdout.flush()
         if ended:
             return

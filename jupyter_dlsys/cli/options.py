@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jupyter_dlsys.client.client import Client
 
 NAMES_TRUE_FALSE = {"true": True, "false": False, "none": None, "null": None}
+READERS: tuple[Callable[[str], Any], ...] = (int, float, json.loads)
 SPLIT_NAMES = {1: ("train",), 2: ("train", "test"), 3: ("train", "val", "test")}
 
 
@@ -138,12 +139,14 @@ def value_of(text: str) -> Any:
     """A parameter's value: a number, true, false, none, JSON, else the text itself."""
     if text.lower() in NAMES_TRUE_FALSE:
         return NAMES_TRUE_FALSE[text.lower()]
-    for read in (int, float, json.loads):
-        try:
-            return read(text)
-        except ValueError:
-            continue
-    return text
+    return next((value for read in READERS if (value := _try(read, text)) is not None), text)
+
+
+def _try(read: Callable[[str], Any], text: str) -> Any:
+    try:
+        return read(text)
+    except ValueError:
+        return None
 
 
 def split_of(text: str | None) -> dict[str, float] | None:

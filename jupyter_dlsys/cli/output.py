@@ -7,6 +7,8 @@ from typing import Any
 
 from jupyter_dlsys.cli import session
 
+IDS = frozenset({"id", "run", "hash"})
+
 
 def table(
     value: Iterable[Any], columns: Sequence[str], as_json: bool, *, empty: str, title: str = ""
@@ -33,7 +35,8 @@ def draw(headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
     found = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title or None, title_justify="left")
     for heading in headings:
-        found.add_column(heading, overflow="fold")
+        whole = heading in IDS  # to be copied
+        found.add_column(heading, overflow="fold", min_width=len(heading), no_wrap=whole)
     for row in rows:
         found.add_row(*(Text(cell) for cell in row))
     session.console().print(found)

@@ -1,4 +1,4 @@
-"""A job in a terminal: a bar with live metrics and the tail of the log, or plain lines in a pipe."""
+"""A job in a terminal: a bar, live metrics and the tail of the log; plain lines in a pipe."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOG_LINES = 8
 PER_SECOND = 8
+METRICS_SECONDS = 1.0
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -29,8 +30,9 @@ def show_until_end(client: Client, job: str) -> Picture:
         if session.interactive():
             _live(client, job, name, picture)
         else:
+            lines = _Lines(name, picture)
             for event in client.jobs.watch(job):
-                _line(name, picture, event)
+                lines.tell(event)
     except KeyboardInterrupt:
         session.note(f"The job goes on. Follow it again: dlsys jobs watch {job}")
         raise
@@ -88,11 +90,25 @@ def sparkline(values: list[float], width: int = 40) -> str:
     return "".join(BLOCKS[int((value - low) * scale)] for value in shown)
 
 
-def _line(name: str, picture: Picture, event: Event) -> None:
-    before = (picture.state, picture.reason, picture.done)
-    picture.apply(event)
-    if (picture.state, picture.reason, picture.done) != before:
+class _Lines:
+    """For a pipe: a line when the state or progress changes, and for metrics now and then."""
+
+    def __init__(self, name: str, picture: Picture) -> None:
+        self._name, self._picture = name, picture
+        self._told: tuple[object, ...] = ()
+        self._at = 0.0
+
+    def tell(self, event: Event) -> None:
+        """Take one more event."""
+        picture = self._picture
+        picture.apply(event)
+        now = (picture.state, picture.reason, picture.done)
+        overdue = event.topic == "job.metric" and time.monotonic() - self._at > METRICS_SECONDS
+        if now == self._told and not overdue:
+            return
+        self._told, self._at = now, time.monotonic()
         cells = f" {picture.done}/{picture.total}" if picture.total else ""
         metrics = ", ".join(f"{k}={number(v)}" for k, v in sorted(picture.latest().items()))
-        sys.stdout.write(f"{name}{cells} {_state(picture)}{'  ' + metrics if metrics else ''}\n")
+        line = f"{self._name}{cells} {_state(picture)}{'  ' + metrics if metrics else ''}"
+        sys.stdout.write(line + "\n")
         sys.stdout.flush()

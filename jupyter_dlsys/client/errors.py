@@ -16,7 +16,7 @@
 the hint.
 """
 
-# ruff: noqa: N818  the names say what happened, as in the platform
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -102,6 +102,11 @@ class InvalidInput(ApiError):
     """The request cannot be understood or does not fit what it refers to."""
 
     status, code, exit_code = 400, "invalid-input", 2
+
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        if any(problem.row is not None for problem in self.errors):
+            self.exit_code = Refused.exit_code  # the data is wrong, not the command
 
 
 class Unauthenticated(ApiError):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from jupyter_dlsys.client.connection import new_key
 from jupyter_dlsys.client.resource import Resource, checked
 from jupyter_dlsys.client.results import Snapshot
+from jupyter_dlsys.client.snapshots import materialize
 from jupyter_dlsys.client.views import Listing
 from jupyter_dlsys.contract.datasets import SnapshotRequest
 
@@ -14,7 +16,7 @@ from jupyter_dlsys.contract.datasets import SnapshotRequest
 class Snapshots(Resource):
     """Frozen training inputs of a project."""
 
-    def create(  # noqa: PLR0913  what a snapshot consists of
+    def create(
         self,
         dataset: str,
         ref: str = "",
@@ -61,3 +63,9 @@ class Snapshots(Resource):
     def chunk(self, sha256: str) -> bytes:
         """The bytes of one Parquet chunk."""
         return self._connection.request("GET", self._path("chunks", sha256)).content
+
+    def download(self, snapshot: Snapshot, folder: str | Path) -> Path:
+        """Its rows as Parquet files with a snapshot.json, as a job finds them."""
+        target = Path(folder).expanduser()
+        materialize(snapshot.model_dump(mode="json"), target, fetch=self.chunk)
+        return target

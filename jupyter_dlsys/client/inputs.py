@@ -12,7 +12,7 @@ from typing import Any
 
 from jupyter_dlsys.client.client import Client, connect
 from jupyter_dlsys.client.errors import Forbidden, UsageError
-from jupyter_dlsys.client.snapshots import SnapshotReader
+from jupyter_dlsys.client.readers import SnapshotReader
 
 
 @dataclass
@@ -27,7 +27,8 @@ class _Session:
 _session = _Session()
 
 
-def _client(client: Client | None) -> Client:
+def default_client(client: Client | None = None) -> Client:
+    """The client that notebook functions use: the given one, else one for all of them."""
     if client is not None:
         return client
     if _session.client is None:
@@ -35,7 +36,7 @@ def _client(client: Client | None) -> Client:
     return _session.client
 
 
-def dataset(  # noqa: PLR0913  what a snapshot consists of
+def dataset(
     ref: str,
     *,
     split: Mapping[str, float] | None = None,
@@ -56,7 +57,7 @@ def dataset(  # noqa: PLR0913  what a snapshot consists of
         seed: of the split.
         client: another than the default one.
     """
-    chosen = _client(client)
+    chosen = default_client(client)
     try:
         found = chosen.snapshots.create(
             ref, tags=tags, where=where, columns=columns, split=split, seed=seed
@@ -68,7 +69,7 @@ def dataset(  # noqa: PLR0913  what a snapshot consists of
             f"A job reads only the data that it was submitted with, not '{ref}'.",
             hint=f"Submit it with `-d data={ref}` and read it with dlsys.input('data').",
         ) from error
-    return SnapshotReader.from_client(chosen, found)
+    return SnapshotReader(found, chosen.snapshots.chunk)
 
 
 def bind(name: str, ref: str, **how: Any) -> None:
@@ -107,7 +108,7 @@ def input(name: str = "data", *, client: Client | None = None) -> SnapshotReader
         )
     if name in _session.bindings:
         return dataset(**_session.bindings[name], client=client)
-    ref = _choose(name, _client(client))
+    ref = _choose(name, default_client(client))
     _say(f"dlsys.input('{name}'): using {ref}. Another one: dlsys.bind('{name}', 'NAME@v1')")
     return dataset(ref, client=client)
 
@@ -145,7 +146,7 @@ def mlflow_env(client: Client | None = None) -> dict[str, str]:
         The variables that were set, without the token.
     """
     if "DLSYS_JOB_ID" not in os.environ:
-        chosen = _client(client)
+        chosen = default_client(client)
         target = chosen.connection.target
         _session.mlflow = {
             "MLFLOW_TRACKING_URI": f"{target.url}/mlflow",

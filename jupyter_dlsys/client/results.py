@@ -91,8 +91,8 @@ class Rows(datasets.Rows):
 def _cell(value: object) -> str:
     if isinstance(value, str) and value.startswith("data:image/"):
         return f'<td><img alt="" style="max-height:64px" src="{escape(value)}"></td>'
-    shown: ClassVar[Sequence[str]] = "" if value is None else str(value)
-    return f"<td>{escape(shown if len(shown) <= 300 else shown[:300] + '…')}</td>"
+    text = "" if value is None else str(value)
+    return f"<td>{escape(text if len(text) <= 300 else text[:300] + '…')}</td>"
 
 
 class Diff(Shown, datasets.Diff):

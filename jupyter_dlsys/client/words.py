@@ -87,4 +87,5 @@ def state(job: Job) -> str:
         "skipped": "Skipped",
         "lost": "Lost",
     }[job.state]
-    return f"{plain}: {job.reason}" if job.reason else plain
+    says_more = job.reason.lower() not in ("", job.state, plain.lower(), "finished")
+    return f"{plain}: {job.reason}" if says_more else plain

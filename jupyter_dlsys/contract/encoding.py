@@ -1,6 +1,7 @@
 """How text becomes numbers: one function, used by the training notebook and by the serving worker.
 
-The same bytes must reach the graph in both places, so nothing here can be configured beyond the length.
+The same bytes must reach the graph in both places, so nothing here can be configured beyond the
+length.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ def encode_utf8(texts: Sequence[str], length: int) -> NDArray[np.int64]:
             middle of a character: the model sees bytes, not characters.
 
     Returns:
-        int64 array [n, length] with values 0 (padding) to 256 (byte 255), made for `nn.Embedding(257, …)`.
+        int64 array [n, length] with values 0 (padding) to 256 (byte 255), made for
+        `nn.Embedding(257, …)`.
 
     Raises:
         TypeError: `texts` is one string, or holds something that is no string.

@@ -14,7 +14,9 @@ from .kernel import Launch
 from .manager import Manager
 from .messages import Client, Stopped
 
-IOPUB_SECONDS = 600  # after a flood of outputs the reply comes long before the last of them
+# after a flood of outputs the reply comes long before the last of them; if the message that
+# says "idle" never comes, outputs may be missing, but the cell is done
+IOPUB_SECONDS = 60
 
 
 class DlsysEngine(NBClientEngine):  # type: ignore[misc]
@@ -34,6 +36,7 @@ class DlsysEngine(NBClientEngine):  # type: ignore[misc]
             kernel_name=kernel_name,
             startup_timeout=kwargs["start_timeout"],
             iopub_timeout=IOPUB_SECONDS,
+            raise_on_iopub_timeout=False,
             timeout=None,
         )
         signal.signal(signal.SIGTERM, client.stop)

@@ -24,6 +24,16 @@ SOCKET_PATH_MAX = 100  # of 107 in sockaddr_un: "/k-5" is added
 PYTHON = "python3"
 
 
+class PatientManager(AsyncKernelManager):
+    """Its client lets any number of messages wait: by default zmq drops them when a cell puts
+    out more than we read, and with them the message that says the cell has ended."""
+
+    def client(self, **kwargs: Any) -> Any:
+        context = zmq.asyncio.Context()
+        context.setsockopt(zmq.RCVHWM, 0)
+        return super().client(context=context, **kwargs)
+
+
 @dataclass(frozen=True)
 class Launch:
     """A kernel to be: which one, and how its manager is made."""
@@ -35,12 +45,8 @@ class Launch:
     def manager(self) -> AsyncKernelManager:
         """Kernel manager that is not started.  The kernel ends when this process dies:
         jupyter_client gives it JPY_PARENT_PID, which ipykernel polls."""
-        # a slow reader must not make zmq drop messages: no limit on what waits here
-        context = zmq.asyncio.Context()
-        context.setsockopt(zmq.RCVHWM, 0)
-        return AsyncKernelManager(
+        return PatientManager(
             kernel_name=self.kernel_name,
-            context=context,
             transport="ipc",
             ip=str(self.folder / "k"),
             connection_file=str(self.folder / "kernel.json"),

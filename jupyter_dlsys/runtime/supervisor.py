@@ -74,7 +74,7 @@ def take_lock() -> IO[str] | None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return lock
-        except BlockingIOError:  # noqa: PERF203
+        except BlockingIOError:
             if time.monotonic() > end:
                 lock.close()
                 return None

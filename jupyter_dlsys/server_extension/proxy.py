@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import httpx
 from tornado import web
@@ -51,7 +52,7 @@ class ProxyHandler(PlatformHandler):
         await super().prepare()
         if self._finished:
             return
-        self.request.connection.set_max_body_size(MAX_BODY)  # type: ignore[attr-defined]
+        cast(Any, self.request.connection).set_max_body_size(MAX_BODY)
         self._body = asyncio.Queue(QUEUE)
         self._task = asyncio.create_task(self._send())
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -123,7 +124,7 @@ class ProxyHandler(PlatformHandler):
         asked = upstream.http.build_request(
             self.request.method or "GET",
             path + query,
-            headers=self._headers(upstream),
+            headers=self._passed_headers(upstream),
             content=self._pieces() if has_body else None,
         )
         return await upstream.http.send(asked, stream=True)
@@ -142,7 +143,7 @@ class ProxyHandler(PlatformHandler):
         if not put.done():
             put.cancel()
 
-    def _headers(self, upstream: Upstream) -> list[tuple[str, str]]:
+    def _passed_headers(self, upstream: Upstream) -> list[tuple[str, str]]:
         passed = [
             (name, value)
             for name, value in self.request.headers.get_all()

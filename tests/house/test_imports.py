@@ -32,7 +32,7 @@ BROUGHT_ALONG = {
     "werkzeug": "mlflow",
 }
 # Used when the person has them: readers of a dataset, the kinds of model that can be served.
-OPTIONAL = {"datasets", "pandas", "polars", "torch", "scikit-learn"}
+OPTIONAL = {"datasets", "pandas", "pillow", "polars", "torch", "scikit-learn"}
 
 
 def _canonical(name: str) -> str:
@@ -79,7 +79,7 @@ def test_imports_are_declared(folder: str, extras: tuple[str, ...]) -> None:
 def test_what_people_install_needs_only_the_base() -> None:
     """Without the extra `server`: Lab, the SDK and the command line, but not a job's runtime."""
     distributions = packages_distributions()
-    declared = _declared() | OPTIONAL | {"psutil"}
+    declared = _declared() | OPTIONAL
     undeclared = [
         f"{path}: import {module}"
         for module, path in sorted(_imported(ROOT / "jupyter_dlsys").items())

@@ -19,7 +19,7 @@ from jupyter_dlsys.contract.datasets import CommitRequest, Format, Kind
 
 from . import expressions, kinds, manifest, statistics
 from .chunks import ChunkEntry
-from .conform import Conformer
+from .conform import MAX_PROBLEMS, Conformer
 from .parquet import ChunkWriter, read_chunk
 from .sources import Source, open_source
 from .statistics import Profile
@@ -109,9 +109,7 @@ def _read_one(
     room: int,
 ) -> int:
     is_image = kind == "image-classification"
-    conformer = Conformer(
-        writer.schema, source.filename, is_text=source.is_text, is_image=is_image
-    )
+    conformer = Conformer(writer.schema, source.filename, is_text=source.is_text, is_image=is_image)
     for raw in source.batches(writer.schema):
         batch = conformer.conform(raw)
         if conformer.is_full:
@@ -127,7 +125,8 @@ def _read_one(
             )
         profile.add(batch, roles)
         writer.write(batch)
-    problems += conformer.problems[: 20 - len(problems)]
+    found = sorted(conformer.problems, key=lambda p: p.row or 0)
+    problems += found[: MAX_PROBLEMS - len(problems)]
     return room
 
 

@@ -82,17 +82,17 @@ class Conformer:
             return True
         if types.is_string(wanted):
             plain_value = types.is_integer(found) or types.is_boolean(found)
-            return types.is_string(found) or (field.name == ROLES["label"] and plain_value)
+            is_label = field.name == ROLES["label"]
+            return bool(types.is_string(found) or (is_label and plain_value))
         if types.is_string(found):
             return bool(types.is_temporal(wanted))
-        if types.is_boolean(found) or types.is_boolean(wanted):
-            return False
-        return True
+        return not (types.is_boolean(found) or types.is_boolean(wanted))
 
     def _nulls(self, array: pa.Array, field: pa.Field) -> None:
         for row in pc.indices_nonzero(array.is_null()).to_pylist()[:MAX_PROBLEMS]:
-            if not any(p.row == self.rows + row + 1 and p.column == field.name
-                       for p in self.problems):
+            if not any(
+                p.row == self.rows + row + 1 and p.column == field.name for p in self.problems
+            ):
                 self._add(row, field, None)
 
     def _images(self, array: pa.Array) -> None:
@@ -106,8 +106,9 @@ class Conformer:
     def _add(self, row: int, field: pa.Field, value: object) -> None:
         expected = str(field.type)
         if value is None:
-            self._put(row, field.name, "the value is missing", f"{expected}, never missing",
-                      "nothing")
+            self._put(
+                row, field.name, "the value is missing", f"{expected}, never missing", "nothing"
+            )
         else:
             self._put(row, field.name, "the value does not fit", expected, shown(value))
 

@@ -156,9 +156,7 @@ def _reusable(selection: Selection, entries: list[ChunkEntry], chunk_bytes: int)
     return whole and len(entries) <= 4 * ideal + 4
 
 
-def _reused(
-    selection: Selection, entries: list[ChunkEntry]
-) -> tuple[SnapshotSplit, SplitHasher]:
+def _reused(selection: Selection, entries: list[ChunkEntry]) -> tuple[SnapshotSplit, SplitHasher]:
     hasher = SplitHasher(selection.schema)
     for batch in selection.batches(entries):
         hasher.update(batch)

@@ -35,8 +35,7 @@ def save(store: ObjectStore, frozen: Frozen) -> str:
         "columns": [c.model_dump() for c in frozen.columns],
         "labels": frozen.labels,
         "splits": [
-            [s.name, s.rows, [[c.sha256, c.rows, c.bytes] for c in s.chunks]]
-            for s in frozen.splits
+            [s.name, s.rows, [[c.sha256, c.rows, c.bytes] for c in s.chunks]] for s in frozen.splits
         ],
     }
     return store.put(json.dumps(found, ensure_ascii=False, separators=(",", ":")).encode())

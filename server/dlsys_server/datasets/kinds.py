@@ -144,9 +144,7 @@ def _name_problems(filename: str, kind: str, names: list[str]) -> Iterable[Field
         seen.add(name)
 
 
-def _missing(
-    filename: str, fields: Iterable[pa.Field], names: list[str]
-) -> Iterable[FieldProblem]:
+def _missing(filename: str, fields: Iterable[pa.Field], names: list[str]) -> Iterable[FieldProblem]:
     for field in fields:
         required = not field.nullable or field.name in ROLES
         if required and field.name not in names:
@@ -183,7 +181,7 @@ def columns_of(kind: str, schema: pa.Schema) -> list[Column]:
             name=f.name,
             type=str(f.type),
             nullable=f.nullable,
-            role=roles.get(f.name, "") if f.name in needed else "",  # type: ignore[arg-type]
+            role=roles.get(f.name, "") if f.name in needed else "",
         )
         for f in schema
     ]

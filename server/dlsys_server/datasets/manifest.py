@@ -135,9 +135,7 @@ def _carry(store: ObjectStore, levels: list[list[Any]]) -> None:
     for level, entries in enumerate(levels):
         if len(entries) < FANOUT:
             return
-        sha256 = store.put(
-            _dump({"format": FORMAT, "entries": [e.to_json() for e in entries]})
-        )
+        sha256 = store.put(_dump({"format": FORMAT, "entries": [e.to_json() for e in entries]}))
         segment = Segment(sha256, sum(e.rows for e in entries), level + 1)
         entries.clear()
         if level + 1 == len(levels):

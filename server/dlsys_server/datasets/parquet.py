@@ -1,4 +1,4 @@
-"""Chunks as Parquet files: written once, named by their bytes, read back as the dataset's schema."""
+"""Chunks as Parquet files: written once, named by their bytes, read as the dataset's schema."""
 
 from __future__ import annotations
 

@@ -92,8 +92,10 @@ def to_json(batch: pa.RecordBatch, columns: list[Column]) -> list[dict[str, Any]
     """Rows as JSON values."""
     roles = {c.name: c.role for c in columns}
     lists = [
-        [_image(v) if roles.get(name) == "image" and v is not None else plain(v) for v in
-         batch.column(name).to_pylist()]
+        [
+            _image(v) if roles.get(name) == "image" and v is not None else plain(v)
+            for v in batch.column(name).to_pylist()
+        ]
         for name in batch.schema.names
     ]
     return [dict(zip(batch.schema.names, row, strict=True)) for row in zip(*lists, strict=True)]

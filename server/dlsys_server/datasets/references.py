@@ -1,8 +1,7 @@
-"""Rules and references around a commit: what it may ask, who holds its chunks, its place in lineage."""
+"""Around a commit: what it may ask, who holds its chunks, its place in lineage."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from sqlalchemy.dialects import postgresql, sqlite
@@ -16,8 +15,6 @@ from jupyter_dlsys.contract.datasets import CommitRequest
 from .tables import ChunkRow, DatasetRow, VersionRow
 from .versions import State
 
-TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
-LOOKS_LIKE_A_VERSION = re.compile(r"v?\d+|latest|sha256")
 BATCH = 500
 
 
@@ -59,19 +56,6 @@ def check_parent(body: CommitRequest, state: State) -> None:
         raise InvalidInput(
             f"Dataset '{state.dataset.name}' has no rows to delete.",
             hint="Commit data first.",
-        )
-
-
-def check_tag(tag: str) -> None:
-    """Refuse names that could be taken for a version.
-
-    Raises:
-        InvalidInput: the name cannot be a tag.
-    """
-    if not TAG.fullmatch(tag) or LOOKS_LIKE_A_VERSION.fullmatch(tag):
-        raise InvalidInput(
-            f"'{tag[:80]}' cannot be the name of a tag.",
-            hint="Letters, digits, '.', '_' and '-', up to 63; not like v3, 3, latest or sha256.",
         )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import builtins
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, select, tuple_, update
+from sqlalchemy import select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -13,7 +14,7 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import Conflict, NotFound
+from dlsys_server.core.errors import Conflict
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.settings import Settings
@@ -32,15 +33,17 @@ from jupyter_dlsys.contract.datasets import (
     VersionSummary,
 )
 
-from . import cursors, references, versions
+from . import cursors, references, tags, versions
 from .chunks import ChunkFile
-from .tables import DatasetRow, TagRow, VersionRow
+from .tables import DatasetRow, VersionRow
 from .uploads import UploadService
 
 if TYPE_CHECKING:
     from .commits import Draft, Drafter, Incoming
 
 ATTEMPTS = 100
+Names = list[str]
+Payload = Mapping[str, object]
 
 
 class DatasetService:
@@ -69,8 +72,8 @@ class DatasetService:
             rows = list(session.scalars(query.limit(paging.limit + 1)))
             more, rows = len(rows) > paging.limit, rows[: paging.limit]
             ids = [row.id for row in rows]
-            newest, tags = versions.newest_of(session, ids), versions.tags_of(session, ids)
-        items = [versions.to_dataset(r, newest.get(r.id), tags[r.id]) for r in rows]
+            newest, named = versions.newest_of(session, ids), versions.tags_of(session, ids)
+        items = [versions.to_dataset(r, newest.get(r.id), named[r.id]) for r in rows]
         cursor = cursors.pack_time(rows[-1].updated_at, rows[-1].id) if more else None
         return Page(items=items, next_cursor=cursor)
 
@@ -146,10 +149,10 @@ class DatasetService:
                 query = query.where(VersionRow.version < cursors.unpack_number(paging.cursor))
             query = query.order_by(VersionRow.version.desc()).limit(paging.limit + 1)
             rows = list(session.scalars(query))
-            tags = versions.tags_of(session, [dataset.id])[dataset.id]
+            named = versions.tags_of(session, [dataset.id])[dataset.id]
         more, rows = len(rows) > paging.limit, rows[: paging.limit]
         return Page(
-            items=[versions.to_summary(name, row, tags) for row in rows],
+            items=[versions.to_summary(name, row, named) for row in rows],
             next_cursor=str(rows[-1].version) if more else None,
         )
 
@@ -158,8 +161,8 @@ class DatasetService:
         with self._database.read() as session:
             dataset = versions.find_dataset(session, project, name)
             row = versions.find_version(session, dataset, ref)
-            tags = versions.tags_of(session, [dataset.id])[dataset.id]
-        return versions.to_version(self._store, dataset.name, row, tags)
+            named = versions.tags_of(session, [dataset.id])[dataset.id]
+        return versions.to_version(self._store, dataset.name, row, named)
 
     def commit(
         self,
@@ -184,9 +187,7 @@ class DatasetService:
                 return Version.model_validate(found)
         references.check_commit(body)
         limits = Limits(self._settings.chunk_bytes, self._settings.max_upload_bytes)
-        drafter = Drafter(
-            self._store, body, lambda: self._incoming(caller, project, body), limits
-        )
+        drafter = Drafter(self._store, body, lambda: self._incoming(caller, project, body), limits)
         remember = _Remember(caller, key, asked)
         for _ in range(ATTEMPTS):
             answer = self._attempt(remember, project, name, body, drafter)
@@ -202,7 +203,7 @@ class DatasetService:
 
     def _incoming(
         self, caller: Principal, project: str, body: CommitRequest
-    ) -> list[Incoming]:
+    ) -> builtins.list[Incoming]:
         from .commits import Incoming
 
         found = [(self._uploads.open(caller, project, f.upload), f.format) for f in body.files]
@@ -275,7 +276,7 @@ class DatasetService:
         name: str,
         ref: str,
         where: str | None,
-        columns: list[str] | None,
+        columns: Names | None,
         offset: int,
         limit: int,
     ) -> Rows:
@@ -291,7 +292,7 @@ class DatasetService:
         name: str,
         ref: str,
         where: str | None,
-        columns: list[str] | None,
+        columns: Names | None,
         format: ExportFormat,
     ) -> ChunkFile:
         """All rows as one file, made while it is sent."""
@@ -319,64 +320,25 @@ class DatasetService:
     def tag(
         self, caller: Principal, project: str, name: str, tag: str, body: TagRequest
     ) -> Dataset:
-        """Point a tag at a version.
-
-        Raises:
-            Conflict: it points elsewhere and the request does not say to move it.
-        """
-        references.check_tag(tag)
-
-        def point(session: Session, dataset: DatasetRow) -> dict[str, object] | None:
-            versions.find_version(session, dataset, f"v{body.version}")
-            row = session.get(TagRow, (dataset.id, tag))
-            before = row.version if row else None
-            if row is None:
-                row = TagRow(dataset_id=dataset.id, tag=tag)
-                session.add(row)
-            elif before == body.version:
-                return None
-            elif not body.move:
-                raise Conflict(
-                    f"Tag '{tag}' points at v{before}.",
-                    code="tag-exists",
-                    hint="Move it on purpose (--move), or choose another name.",
-                )
-            row.version, row.author, row.created_at = body.version, caller.name, clock.now()
-            return {"tag": tag, "version": body.version, "before": before}
-
-        return self._retag(caller, project, name, point)
+        """Point a tag at a version; it moves only when the request says so."""
+        with self._database.write() as session:
+            dataset = versions.find_dataset(session, project, name)
+            change = tags.point(session, dataset, tag, body, caller.name)
+            return self._tagged(session, caller, dataset, change)
 
     def untag(self, caller: Principal, project: str, name: str, tag: str) -> Dataset:
         """Remove a tag."""
-
-        def drop(session: Session, dataset: DatasetRow) -> dict[str, object]:
-            row = session.get(TagRow, (dataset.id, tag))
-            if row is None:
-                raise NotFound(
-                    f"Dataset '{name}' has no tag '{tag}'.",
-                    code="no-such-tag",
-                    hint="`dlsys datasets show` lists its tags.",
-                )
-            session.execute(
-                delete(TagRow).where(TagRow.dataset_id == dataset.id, TagRow.tag == tag)
-            )
-            return {"tag": tag, "version": None, "before": row.version}
-
-        return self._retag(caller, project, name, drop)
-
-    def _retag(
-        self,
-        caller: Principal,
-        project: str,
-        name: str,
-        change: Callable[[Session, DatasetRow], dict[str, object] | None],
-    ) -> Dataset:
         with self._database.write() as session:
             dataset = versions.find_dataset(session, project, name)
-            if (payload := change(session, dataset)) is not None:
-                self._tell(session, "dataset.tagged", dataset, caller, payload)
-            session.flush()
-            return self._answer(session, dataset)
+            return self._tagged(session, caller, dataset, tags.drop(session, dataset, tag))
+
+    def _tagged(
+        self, session: Session, caller: Principal, dataset: DatasetRow, change: Payload | None
+    ) -> Dataset:
+        if change is not None:
+            self._tell(session, "dataset.tagged", dataset, caller, change)
+        session.flush()
+        return self._answer(session, dataset)
 
     def _tell(
         self,
@@ -384,7 +346,7 @@ class DatasetService:
         topic: str,
         dataset: DatasetRow,
         caller: Principal,
-        payload: dict[str, object],
+        payload: Payload,
     ) -> None:
         self._events.append(
             session,
@@ -392,7 +354,7 @@ class DatasetService:
             project=dataset.project,
             subject=f"dataset/{dataset.name}",
             actor=caller.name,
-            payload=payload,
+            payload=dict(payload),
         )
 
 
@@ -408,5 +370,3 @@ class _Remember:
 
     def keep(self, session: Session, answer: Version) -> None:
         idempotency.remember(session, self.caller.name, self._key, self._asked, answer)
-
-

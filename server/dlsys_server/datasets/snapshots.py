@@ -47,9 +47,7 @@ class SnapshotService:
         self._settings, self._lineage = settings, lineage
         self.allowed: Callable[[str, str], bool] = allowed or (lambda _job, _hash: False)
 
-    def create(
-        self, caller: Principal, project: str, name: str, body: SnapshotRequest
-    ) -> Snapshot:
+    def create(self, caller: Principal, project: str, name: str, body: SnapshotRequest) -> Snapshot:
         """Freeze rows; the same request on the same version is answered without reading data.
 
         Raises:
@@ -148,9 +146,7 @@ class SnapshotService:
         )
         self._lineage.link(session, source, node, "derived_from")
 
-    def list(
-        self, caller: Principal, project: str, name: str, paging: Paging
-    ) -> Page[Snapshot]:
+    def list(self, caller: Principal, project: str, name: str, paging: Paging) -> Page[Snapshot]:
         """Snapshots of a dataset, newest first."""
         with self._database.read() as session:
             dataset = versions.find_dataset(session, project, name)
@@ -225,7 +221,7 @@ class SnapshotService:
             hash=row.hash,
             project=row.project,
             dataset=row.dataset,
-            kind=row.kind,  # type: ignore[arg-type]
+            kind=row.kind,
             version=row.version,
             request=SnapshotRequest.model_validate(row.request),
             rows=content.rows,

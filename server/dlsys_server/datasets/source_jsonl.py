@@ -27,9 +27,7 @@ class JsonLinesSource(Source):
             names = list(dict.fromkeys(key for row in rows for key in row))
             fields = [(n, self._infer(n, [r.get(n) for r in rows], first_row)) for n in names]
             try:
-                found = pa.unify_schemas(
-                    [found, pa.schema(fields)], promote_options="permissive"
-                )
+                found = pa.unify_schemas([found, pa.schema(fields)], promote_options="permissive")
             except (pa.ArrowTypeError, pa.ArrowInvalid) as error:
                 raise self._disagree(found, pa.schema(fields), first_row, rows) from error
         return found

@@ -35,7 +35,9 @@ def check(fractions: dict[str, float]) -> None:
         if not NAME.fullmatch(name) or name == ALL:
             raise InvalidInput(f"'{name[:40]}' cannot be the name of a split.", hint=example)
         if not math.isfinite(share) or share <= 0:
-            raise InvalidInput(f"The share of '{name}' is {share}; it must be over 0.", hint=example)
+            raise InvalidInput(
+                f"The share of '{name}' is {share}; it must be over 0.", hint=example
+            )
     total = math.fsum(fractions.values())
     if abs(total - 1) > 1e-6:
         raise InvalidInput(f"The shares add up to {total:g}, not to 1.", hint=example)

@@ -1,4 +1,4 @@
-"""Uploads: resumable files on their way in. All state is in the folder `uploads/`, none in memory."""
+"""Uploads: resumable files on their way in. All state is in the folder `uploads/`."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class UploadService:
             id=upload,
             filename=found["filename"],
             offset=path.stat().st_size,
-            created_at=found["created_at"],  # type: ignore[arg-type]
+            created_at=found["created_at"],
         )
 
     async def receive(
@@ -123,9 +123,7 @@ class UploadService:
         """Remove an upload whose rows are committed."""
         self._drop(self._settings.folder("uploads") / upload)
 
-    def _find(
-        self, caller: Principal, project: str, upload: str
-    ) -> tuple[Path, dict[str, str]]:
+    def _find(self, caller: Principal, project: str, upload: str) -> tuple[Path, dict[str, str]]:
         path = self._settings.folder("uploads") / upload
         if upload.isalnum() and path.exists():
             with contextlib.suppress(FileNotFoundError):
@@ -169,4 +167,3 @@ def _alone(handle: int) -> Iterator[None]:
             hint="Wait for the other request to end, then ask for the offset.",
         ) from None
     yield
-

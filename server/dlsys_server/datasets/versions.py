@@ -147,7 +147,7 @@ def to_dataset(row: DatasetRow, newest: VersionRow | None, tags: dict[str, int])
     """As the API tells it."""
     return Dataset(
         name=row.name,
-        kind=row.kind,  # type: ignore[arg-type]
+        kind=row.kind,
         description=row.description,
         owner=row.owner,
         project=row.project,
@@ -169,7 +169,7 @@ def to_summary(dataset: str, row: VersionRow, tags: dict[str, int]) -> VersionSu
         version=row.version,
         hash=f"sha256:{row.manifest}",
         message=row.message,
-        operation=row.operation,  # type: ignore[arg-type]
+        operation=row.operation,
         tags=row.tags,
         names=[tag for tag, version in tags.items() if version == row.version],
         author=row.author,

@@ -117,6 +117,8 @@ ALIASES = {"dataset": "dataset_version", "model": "model_version"}
 def _candidates(session: Session, project: str, ref: str) -> Iterable[str]:
     if ref.startswith("dlsys://"):
         yield ref
+        if not ref.startswith(f"dlsys://{project}/"):
+            return
         ref = ref.removeprefix(f"dlsys://{project}/")
     kind, _, rest = ref.partition("/")
     kind = ALIASES.get(kind, kind)

@@ -115,6 +115,10 @@ class Rollouts:
         except DlsysError as error:
             self._give_up(row, error)
             return
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            log.exception("rollout failed", extra={"deployment": row.name})
+            self._give_up(row, DlsysError(f"its files cannot be read: {error!r}"))
+            return
         self._flip(row, contract, report)
 
     def _fetch(self, row: DeploymentRow) -> Path:
@@ -147,7 +151,8 @@ class Rollouts:
 
         def predict(inputs: dict[str, list[Any]]) -> dict[str, list[Any]]:
             answer = self.control.replay(row.name, str(row.target_version), inputs)
-            return golden.columns(answer["predictions"])
+            outputs: dict[str, list[Any]] = answer["outputs"]
+            return outputs
 
         report = golden.replay(examples, predict)
         if report.matched < report.examples:

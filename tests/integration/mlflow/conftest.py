@@ -42,11 +42,10 @@ class Host:
         )
 
     def api(self, who: str | None, method: str, call: str, **more: Any) -> httpx.Response:
-        version = "3.0" if call.startswith(("workspaces", "roles", "users/roles")) else "2.0"
-        return self.call(who, method, f"api/{version}/mlflow/{call}", **more)
+        return self.call(who, method, f"api/2.0/mlflow/{call}", **more)
 
     def new_run(self, name: str) -> str:
-        """A run of alice in the experiment "intents" of ws-a, made as the platform makes a job's."""
+        """A run of alice in the experiment "intents" of ws-a, as the platform makes a job's."""
         run_id: str = httpx.post(f"{self.url}/run", params={"name": name}).json()["run_id"]
         return run_id
 

@@ -1,7 +1,8 @@
 """A small platform around the MLflow proxy, run as its own process: ``python host.py FOLDER PORT``.
 
-Tokens name the principal: "alice", "bob" (one project each, "ws-a" and "ws-b"), "carol" (reads ws-a), "root"
-(maintainer of "default"), "job:RUN_ID" (a job of alice). Facts heard by the tap go to FOLDER/facts.jsonl.
+Tokens name the principal: "alice", "bob" (one project each, "ws-a" and "ws-b"), "carol" (reads
+ws-a), "dave" (writes in ws-a), "root" (maintainer of "default"), "job:RUN_ID" (a job of alice).
+Facts heard by the tap go to FOLDER/facts.jsonl.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ async def main(folder: Path, port: int) -> None:
     def identify(request: Request) -> Principal | None:
         return principal_of(request.headers.get("authorization", "").removeprefix("Bearer "))
 
-    proxy = MlflowProxy(child, client, identify, taps=[FileTap(folder / "facts.jsonl")])
+    proxy = MlflowProxy(
+        child, client, identify, taps=[FileTap(folder / "facts.jsonl")], patience=0.5
+    )
 
     async def state(_: Request) -> JSONResponse:
         facts = {"state": child.state, "pid": child.pid, "seconds": child.seconds_to_ready}

@@ -29,7 +29,7 @@ def fresh(tmp_path: Path) -> Iterator[Host]:
 def test_a_life(fresh: Host) -> None:
     early = fresh.api("alice", "POST", "experiments/search", json={"max_results": 5})
     assert early.status_code == 503, "the platform answers while MLflow starts"
-    assert early.headers["retry-after"] == "1"
+    assert int(early.headers["retry-after"]) > 0
     assert early.json()["error_code"] == "TEMPORARILY_UNAVAILABLE"
     fresh.wait_ready()
     run_id = fresh.new_run("survivor")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ def serving(folders: dict[str, Path]) -> Iterator[Gateway]:
     gateway.apply(**{kind: deployment("1", {"1": version(folders[kind])}) for kind in kinds})
     yield gateway
     gateway.stop()
+    shutil.rmtree(gateway.folder.parent)
 
 
 @pytest.fixture
@@ -48,6 +50,7 @@ def gateway() -> Iterator[Gateway]:
     found = _new().start()
     yield found
     found.stop()
+    shutil.rmtree(found.folder.parent)
 
 
 def _new() -> Gateway:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -148,13 +149,13 @@ def sklearn_pickle(path: Path) -> Path:
 
 
 class Marker:
-    """A pickle that writes a file when it is loaded."""
+    """A pickle that makes a folder when it is loaded."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = str(marker)
 
     def __reduce__(self) -> Any:
-        return (open, (self.marker, "w"))
+        return (os.mkdir, (self.marker,))
 
 
 PYTHON_MODEL = '''

@@ -89,7 +89,7 @@ async def test_errors_deadlines_and_overload(moody: Gateway, folders: dict[str, 
     assert {answer.status_code for answer in answers} <= {200, 503}
 
 
-async def test_a_version_that_keeps_dying_fails(gateway: Gateway, folders: dict[str, Path]) -> None:
+async def test_a_hanging_model_is_ended(gateway: Gateway, folders: dict[str, Path]) -> None:
     limits = {"timeout_s": 0.5}
     gateway.apply(moody=_deployment(folders, limits=limits))
     pid = gateway.status("moody")["pid"]

@@ -75,5 +75,5 @@ def _poison(marker: Path) -> bytes:
         torch.load(file, weights_only=True)
     torch.load(file, weights_only=False)
     assert marker.exists()
-    marker.unlink()
+    marker.rmdir()
     return file.read_bytes()

@@ -25,7 +25,7 @@ for step in range(30):
 """
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def fragile(session_root: Path):
     home = Path(tempfile.mkdtemp(prefix="k", dir=session_root))
     running = RunningPlatform(home).start()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -126,6 +127,14 @@ def test_a_print_flood_is_bounded(attempt: Attempt) -> None:
     assert attempt.text(0).endswith("the rest is not kept\n")
     assert attempt.text(1) == "next cell\n"
     assert (attempt.folder / "notebook.ipynb").stat().st_size < 6_500_000
+
+
+def test_no_display_of_a_burst_is_dropped(attempt: Attempt) -> None:
+    attempt.notebook("from IPython.display import display\nfor i in range(3000): display(i)")
+    assert attempt.run()["reason"] is None
+    shown = [e["output"]["data"]["text/plain"] for e in attempt.events("job.output")]
+    assert shown == [str(i) for i in range(3000)]
+    assert len(attempt.executed()[0]["outputs"]) == 3000
 
 
 def test_cancel_interrupts_saves_and_ends_the_kernel(attempt: Attempt) -> None:
@@ -261,12 +270,12 @@ def test_mlflow_continues_the_given_run(attempt: Attempt) -> None:
     assert client.get_run(run).data.metrics == {"loss": 0.25}
 
 
-def test_cpu_cost(attempt: Attempt) -> None:
-    """A trivial notebook must not pay for what it does not use (rfc3987 alone is over 1 s)."""
-    before = os.times()
-    attempt.notebook("a = 1", "b = a + 1", "print(b)").run()
-    after = os.times()
-    cpu = (
-        after.children_user - before.children_user + after.children_system - before.children_system
+def test_the_runner_does_not_load_what_costs_seconds() -> None:
+    """rfc3987_syntax alone is over a second of every job; mlflow and torch are the kernel's."""
+    check = (
+        "import sys, jupyter_dlsys.runtime.notebook\n"
+        "assert sys.modules['rfc3987_syntax'] is None\n"
+        "print([m for m in ('mlflow', 'torch', 'pandas', 'dlsys_server') if m in sys.modules])"
     )
-    assert cpu < 3.0  # 1.2-1.6 in practice
+    out = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
+    assert out.stdout == "[]\n"

@@ -53,7 +53,13 @@ def test_no_file_and_half_lines(path: Path) -> None:
 
 def test_rubbish_and_endless_lines_are_skipped(path: Path) -> None:
     good = json.dumps({"seq": 1, "t": 1.0, "topic": "x", "payload": {}})
-    rubbish = ["not json", "[1]", '{"seq": "1"}', '{"seq":2,"t":1,"topic":"x","payload":[]}', "\xff"]
+    rubbish = [
+        "not json",
+        "[1]",
+        '{"seq": "1"}',
+        '{"seq":2,"t":1,"topic":"x","payload":[]}',
+        "\xff",
+    ]
     path.write_text("\n".join([*rubbish, "z" * 5000, good]) + "\n")
     assert [e["seq"] for e in everything(path, limit=1000)] == [1]
 
@@ -90,7 +96,11 @@ def test_caps_are_for_each_cell(path: Path) -> None:
         spool.cell_start(cell, "")
         for _ in range(8):
             spool.stream(cell, "stdout", "é" * 1_000_000)
-        figure = {"output_type": "display_data", "data": {"text/html": "x" * 60_000}, "metadata": {}}
+        figure = {
+            "output_type": "display_data",
+            "data": {"text/html": "x" * 60_000},
+            "metadata": {},
+        }
         for _ in range(500):
             spool.output(cell, figure)
         spool.cell_end(cell, True, 1)

@@ -40,7 +40,8 @@ def test_parameters_have_types_defaults_and_comments():
 def test_findings_name_what_is_odd():
     assert "parameters" in inspect(source(notebook("1"))).findings[0]
     assert (
-        "Syntax error in cell 2, line 1" in inspect(source(notebook("a b", parameters="x=1"))).findings[0]
+        "Syntax error in cell 2, line 1"
+        in inspect(source(notebook("a b", parameters="x=1"))).findings[0]
     )
 
 

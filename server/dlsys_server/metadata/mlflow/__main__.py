@@ -134,6 +134,8 @@ def main() -> None:
     finally:
         options.uds.unlink(missing_ok=True)
         events.tell("stopped")
+        logging.shutdown()
+        os._exit(0)  # MLflow's own threads would keep the interpreter waiting
 
 
 if __name__ == "__main__":

@@ -79,8 +79,9 @@ class JobWrites:
             return await completed[call](principal, project, body)
         if call in _RUN_CALLS:
             await self._runs(principal, project, fields(body, "run_id", "run_uuid"))
-        elif model := _MODEL_CALL.match(call):
-            await self._model(principal, project, model["model"])
+        elif model := _MODEL_CALL.match(call):  # MLflow reads the id in the body, too
+            for model_id in (model["model"], *fields(body, "model_id")):
+                await self._model(principal, project, str(model_id))
         elif call != "registered-models/create":
             raise forbidden(f"A job may not call '{call}'.", _HINT)
         return body

@@ -4,10 +4,12 @@ rules.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import logging
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 
 from dlsys_server.access.principals import Principal
 from dlsys_server.access.scopes import Scope
+from dlsys_server.core.errors import DlsysError
 
 from . import headers as hygiene
 from .bodies import Receive, Send, read_body
@@ -41,6 +44,14 @@ Json = dict[str, Any]
 _PLATFORM_ONLY = re.compile(r"^(?:users/(?!current(?:/|$))|roles/)")
 _SCOPED = {("POST", "registered-models/alias"): "models.promote",
            ("DELETE", "registered-models/alias"): "models.demote"}  # fmt: skip
+
+# MLflow's client asks this first and, unlike all else, does not try again after a 503.
+_SERVER_INFO = {
+    "store_type": "SqlStore",
+    "workspaces_enabled": True,
+    "features_enabled": {"gateway": False},
+}
+_RETRY_AFTER = 5  # seconds; MLflow's client tries 7 times
 
 
 class Upstream(Protocol):
@@ -90,6 +101,7 @@ class MlflowProxy:
         role_of: role of a principal in a project, None when it may not use it.
         taps: hear of successful calls.
         mount: the path of the mount.
+        patience: seconds that a call waits for MLflow to start before it is answered 503.
     """
 
     def __init__(
@@ -101,10 +113,11 @@ class MlflowProxy:
         role_of: RoleOf = role_from_scopes,
         taps: Sequence[Tap] = (),
         mount: str = "/mlflow",
+        patience: float = 15.0,
     ) -> None:
         self._child, self._client = child, client
         self._identify, self._role_of = identify, role_of
-        self._taps, self._mount = taps, mount
+        self._taps, self._mount, self._patience = taps, mount, patience
         self._jobs = JobWrites(client)
         self._http: httpx.AsyncClient | None = None
 
@@ -124,8 +137,8 @@ class MlflowProxy:
         request = Request(scope, receive)
         try:
             response = await self._answer(request)
-        except MlflowError as error:
-            response = _problem(error)
+        except DlsysError as error:  # also those of the host's rules: MLflow's client shows them
+            response = _problem(_in_mlflow_words(error))
         except ClientDisconnect:
             return
         await response(scope, receive, send)
@@ -137,12 +150,24 @@ class MlflowProxy:
         refuse_traversal(raw.encode(), request.scope.get("query_string", b""))
         principal = await self._who(request)
         project = self._where(request, principal)
-        if self._child.state != "ok":
-            raise _starting()
         path = httpx.URL(f"http://localhost{raw}").path
         call = _Call(request, path, principal, project, call_of(path))
-        await self._prepare(call)
-        return await self._forward(call, raw)
+        try:
+            await self._until_ready()
+            await self._prepare(call)
+            return await self._forward(call, raw)
+        except MlflowError as error:
+            if call.call == "server-info" and error.status in (502, 503):
+                return JSONResponse(_SERVER_INFO)
+            raise
+
+    async def _until_ready(self) -> None:
+        """A start takes a few seconds: waiting is kinder than an error, for a while."""
+        end = time.monotonic() + self._patience
+        while self._child.state != "ok":
+            if time.monotonic() >= end:
+                raise _starting()
+            await asyncio.sleep(0.1)
 
     def _below_mount(self, request: Request) -> str:
         """The raw (still encoded) path below the mount."""
@@ -344,8 +369,16 @@ def _starting() -> MlflowError:
     )  # fmt: skip
 
 
+def _in_mlflow_words(error: DlsysError) -> MlflowError:
+    if isinstance(error, MlflowError):
+        return error
+    words = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_EXIST"}
+    code = words.get(error.status, "INVALID_PARAMETER_VALUE")
+    return MlflowError(error.status, code, error.detail, error.hint)
+
+
 def _problem(error: MlflowError) -> Response:
-    headers = {"Retry-After": "1"} if error.status == 503 else {}
+    headers = {"Retry-After": str(_RETRY_AFTER)} if error.status == 503 else {}
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(

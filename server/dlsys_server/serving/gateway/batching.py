@@ -60,7 +60,8 @@ class BatchQueue:
         return len(self._parts)
 
     def admit(self, rows: Rows, max_batch: int, slo_ms: float | None, not_ready_s: float) -> None:
-        """Raise Refusal 503 when the predicted wait exceeds the SLO, or when too much waits already.
+        """Raise Refusal 503 when the predicted wait exceeds the SLO, or when too much waits
+        already.
 
         `not_ready_s` is how long the worker will probably not take work.
         """
@@ -68,7 +69,8 @@ class BatchQueue:
         if slo_ms is not None and wait * 1000 > slo_ms:
             raise Refusal(
                 503,
-                f"overloaded: the predicted wait of {wait * 1000:.0f} ms exceeds the limit of {slo_ms:g} ms",
+                f"overloaded: the predicted wait of {wait * 1000:.0f} ms exceeds the "
+                f"limit of {slo_ms:g} ms",
                 retry_after=max(1, math.ceil(wait)),
             )
         size = sum(len(cell.raw) for cell in rows.cells)
@@ -88,7 +90,10 @@ class BatchQueue:
             self._count(part, 1)
 
     def take(self, max_batch: int) -> list[Part]:
-        """The next batch: parts of equal item shapes, up to `max_batch` rows. A suspect goes alone."""
+        """The next batch: parts of equal item shapes, up to `max_batch` rows.
+
+        A suspect goes alone.
+        """
         batch: list[Part] = []
         rows = 0
         while self._parts:

@@ -1,4 +1,7 @@
-"""The control door: a unix socket that only the owner of the folder can open. No token is needed there."""
+"""The control door: a unix socket that only the owner of the folder can open.
+
+No token is needed there.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +51,7 @@ class ControlApp:
             answer = Answer.of({"error": str(fault)}, 400)
         except ClientGone:
             return
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             _log.exception("control request failed")
             answer = Answer.of({"error": repr(error)}, 500)
         await send_answer(send, answer, [])
@@ -76,7 +79,10 @@ class ControlApp:
         return Answer.of(await self._supervisor.apply(timeout, list(asked.get("retry", []))))
 
     async def _replay(self, request: Request) -> Answer:
-        """Body: {"deployment", "version", "inputs": {name: [one entry a row]}}; answer: outputs by name."""
+        """Body: {"deployment", "version", "inputs": {name:
+
+        [one entry a row]}}; answer: outputs by name.
+        """
         asked = await request.json()
         name, version = str(asked.get("deployment")), str(asked.get("version"))
         deployment = self._supervisor.deployments.get(name)

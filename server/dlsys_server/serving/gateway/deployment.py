@@ -21,7 +21,8 @@ State = Literal["starting", "ready", "degraded", "failed"]
 class Deployment:
     """`apply` sets what is wanted; `_converge` runs at every change and does what is missing.
 
-    The active version is started beside the one that answers; once it is warm the route flips and the
+    The active version is started beside the one that answers; once it is warm the route flips
+    and the
     old one is drained. A version on hold is warmed and not flipped to. If the active version cannot
     start, what answered goes on; if nothing answers, the previous version is tried.
     """
@@ -46,7 +47,9 @@ class Deployment:
         return self.spec.name
 
     def apply(self, spec: DeploymentSpec, *, retry: bool = False) -> None:
-        """Want `spec` from now on. Failed versions are tried again when theirs changed, or on `retry`."""
+        """Want `spec` from now on. Failed versions are tried again when theirs changed, or on
+        `retry`.
+        """
         self.spec = spec
         for version, replica in list(self._replicas.items()):
             wanted = spec.versions.get(version)
@@ -76,7 +79,9 @@ class Deployment:
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     def choose(self, version: str | None) -> Replica:
-        """The replica that answers a request; for a given version only the one that serves. Raises Refusal."""
+        """The replica that answers a request; for a given version only the one that serves.
+        Raises Refusal.
+        """
         serving = self.serving
         if version is not None and version not in self.spec.versions:
             raise Refusal(404, f"model {self.name!r} has no version {version!r}", field="version")
@@ -135,7 +140,9 @@ class Deployment:
         return "; ".join(found)
 
     def failure(self) -> str:
-        """Why the active version does not answer, once settled; empty when it does or is on hold."""
+        """Why the active version does not answer, once settled; empty when it does or is on
+        hold.
+        """
         target = self._replicas.get(self.spec.active)
         return target.error if target is not None and target.state == "failed" else ""
 

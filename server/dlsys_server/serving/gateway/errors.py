@@ -1,10 +1,15 @@
-"""Refusals of a request. Light twin of the platform's error tree, which needs more than this process imports."""
+"""Refusals of a request. Light twin of the platform's error tree, which needs more than this
+process imports.
+"""
 
 from __future__ import annotations
 
 
 class Refusal(Exception):
-    """A request that gets no prediction: HTTP status, what happened, and which field is at fault."""
+    """A request that gets no prediction:
+
+    HTTP status, what happened, and which field is at fault.
+    """
 
     def __init__(
         self,

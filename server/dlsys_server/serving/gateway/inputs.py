@@ -126,7 +126,10 @@ def kind_of(value: Any) -> str:
 
 
 def to_bytes(name: str, kind: str, flat: list[Any]) -> bytes:
-    """Little-endian bytes of checked numbers. Raises Refusal 400 naming the first that does not fit."""
+    """Little-endian bytes of checked numbers.
+
+    Raises Refusal 400 naming the first that does not fit.
+    """
     allowed = {bool} if kind == "bool" else {int, float} if kind.startswith("float") else {int}
     if not set(map(type, flat)) <= allowed:
         index = next(i for i, value in enumerate(flat) if type(value) not in allowed)
@@ -217,7 +220,8 @@ def _flatten(spec: Spec, values: list[Any], shape: tuple[int, ...]) -> list[Any]
                 got = f"{len(item)} entries" if isinstance(item, list) else kind_of(item)
                 raise bad_input(
                     spec["name"],
-                    f"{expected(spec)} is expected, but axis {depth + 1} is ragged: got {got}, not {size}",
+                    f"{expected(spec)} is expected, but axis {depth + 1} is ragged: got "
+                    f"{got}, not {size}",
                 )
         level = list(chain.from_iterable(level))
     return level

@@ -26,11 +26,13 @@ Handler = Callable[[frames.Header, bytes], None]
 
 
 class WorkerLink(asyncio.Protocol):
-    """Speaks frames with a worker. `on_message` gets each frame; `closed` is done at end of file."""
+    """Speaks frames with a worker. `on_message` gets each frame; `closed` is done at end of
+    file.
+    """
 
     def __init__(self, scratch: Path) -> None:
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.on_message: Handler = lambda header, blob: None
+        self.on_message: Handler = _ignore
         self.process: asyncio.subprocess.Process | None = None
         self.tail: deque[str] = deque(maxlen=40)
         self._reader = frames.FrameReader()
@@ -111,19 +113,22 @@ class WorkerLink(asyncio.Protocol):
             messages = self._reader.feed(data)
         except frames.BadFrame:
             _log.exception("worker %s sent nonsense", self.pid)
-            return self.kill()
+            self.kill()
+            return
         for header, blob in messages:
             self.on_message(header, blob)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        # The process may live on without its channel; it must not. First let it end by itself, so that
+        # The process may live on without its channel; it must not. First let it end by itself,
+        # so that
         # its exit status tells why.
         asyncio.get_running_loop().call_later(_GRACE, self.kill)
         if not self.closed.done():
             self.closed.set_result(None)
 
     async def _read_output(self) -> None:
-        assert self.process and self.process.stdout
+        assert self.process
+        assert self.process.stdout
         with contextlib.suppress(ValueError, OSError):
             while chunk := await self.process.stdout.read(65536):
                 lines = chunk.decode(errors="replace").splitlines()
@@ -137,8 +142,14 @@ class WorkerLink(asyncio.Protocol):
         await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
 
+def _ignore(header: frames.Header, blob: bytes) -> None:
+    """Nobody listens yet."""
+
+
 def scratch_prefix(home: Path) -> str:
-    """Prefix of this gateway's scratch folders, so that a new one can remove what a killed one left."""
+    """Prefix of this gateway's scratch folders, so that a new one can remove what a killed one
+    left.
+    """
     stat = home.stat()
     return f"{SCRATCH_PREFIX}{os.getuid()}-{stat.st_dev:x}-{stat.st_ino:x}-"
 

@@ -21,12 +21,14 @@ def render(deployments: Iterable[Deployment]) -> bytes:
     lines.append("# TYPE dlsys_worker_restarts_total counter")
     lines += [f"dlsys_worker_restarts_total{{{_labels(d)}}} {d.restarts()}" for d in every]
     lines.append("# TYPE dlsys_deployment_ready gauge")
-    lines += [
-        f'dlsys_deployment_ready{{{_labels(d)},version="{_escape(d.serving.version if d.serving else "")}"}}'
-        f" {int(d.state() in ('ready', 'degraded'))}"
-        for d in every
-    ]
+    lines += [_ready(d) for d in every]
     return ("\n".join(lines) + "\n").encode()
+
+
+def _ready(d: Deployment) -> str:
+    version = _escape(d.serving.version) if d.serving else ""
+    ready = int(d.state() in ("ready", "degraded"))
+    return f'dlsys_deployment_ready{{{_labels(d)},version="{version}"}} {ready}'
 
 
 def _histogram(d: Deployment) -> list[str]:

@@ -45,7 +45,10 @@ def _expire(parts: list[Part]) -> None:
 
 
 def _watch(request: Request, parts: list[Part]) -> None:
-    """Look whether the client hangs up. Late, because most answers are there before it is worth a task."""
+    """Look whether the client hangs up.
+
+    Late, because most answers are there before it is worth a task.
+    """
     task = asyncio.get_running_loop().create_task(_drop_when_gone(request, parts))
     for part in parts:
         part.future.add_done_callback(lambda _: task.cancel())

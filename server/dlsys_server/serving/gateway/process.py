@@ -56,7 +56,7 @@ def run(options: Options) -> int:
             remove_left_scratch(options.folder)
             _run_loop(options)
     except Locked as error:
-        print(error, file=sys.stderr)
+        print(error, file=sys.stderr)  # noqa: T201
         return LOCKED
     return 0
 

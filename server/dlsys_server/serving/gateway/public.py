@@ -55,7 +55,7 @@ class PublicApp:
                 extra.append((b"www-authenticate", b"Bearer"))
         except ClientGone:
             return
-        except Exception:
+        except Exception:  # noqa: BLE001
             _log.exception("request %s failed", request.id)
             answer = _refused(request, Refusal(500, f"the gateway failed; request {request.id}"))
         await send_answer(send, answer, extra)
@@ -67,19 +67,21 @@ class PublicApp:
         token = self._authenticate(request)
         if not path:
             return Answer.of({"status": "alive"}), ""  # live probe of the KServe V1 client
-        match path[0]:
-            case "v2":
-                return await self._v2(request, token, path[1:])
-            case "v1":
-                return await self._v1(request, token, path[1:])
-            case "invocations" if len(path) == 1:
-                deployment = self._meant(request, token)
-                return await self._invocations(request, deployment)
-            case "deployments" if len(path) == 3 and path[2] == "invocations":
-                return await self._invocations(request, self._find(token, path[1]))
-            case "version" if len(path) == 1:
+        if path[0] == "v2":
+            return await self._v2(request, token, path[1:])
+        if path[0] == "v1":
+            return await self._v1(request, token, path[1:])
+        return await self._scoring(request, token, path)
+
+    async def _scoring(self, request: Request, token: Token, path: list[str]) -> tuple[Answer, str]:
+        match path:
+            case ["invocations"]:
+                return await self._invocations(request, self._meant(request, token))
+            case ["deployments", name, "invocations"]:
+                return await self._invocations(request, self._find(token, name))
+            case ["version"]:
                 return Answer(_mlflow_version().encode(), headers=_TEXT), ""
-            case "metrics" if len(path) == 1:
+            case ["metrics"]:
                 return Answer(metrics.render(self._reachable(token)), headers=_TEXT), ""
         raise Refusal(404, f"there is nothing at /{'/'.join(path)}")
 

@@ -35,7 +35,9 @@ class StartFault(Exception):
 
 
 class Replica:
-    """Started by `start`, ended by `drain` or `stop`; `on_change` is called when `state` changes."""
+    """Started by `start`, ended by `drain` or `stop`; `on_change` is called when `state`
+    changes.
+    """
 
     def __init__(
         self, name: str, version: str, spec: VersionSpec, starter: Starter,
@@ -151,13 +153,15 @@ class Replica:
 
     async def _start_worker(self) -> None:
         began = time.monotonic()
+        if not self.spec.exists():
+            raise StartFault(f"there is no model folder at {self.spec.path}", final=True)
         try:
             link = self._link = await self._starter(self.spec.limits.threads)
         except OSError as error:
             raise StartFault(f"the worker cannot be started: {error}", final=False) from error
         ready: asyncio.Future[Header] = asyncio.get_running_loop().create_future()
 
-        def first_message(header: Header, blob: bytes) -> None:
+        def first_message(header: Header, blob: bytes) -> None:  # noqa: ARG001
             if header["type"] in ("ready", "failed") and not ready.done():
                 ready.set_result(header)
 
@@ -195,7 +199,9 @@ class Replica:
             await link.stop()
 
     async def _after_death(self) -> str:
-        """The worker ended by itself: put its batch back, or give up on a request that killed twice."""
+        """The worker ended by itself: put its batch back, or give up on a request that killed
+        twice.
+        """
         self._down_since = time.monotonic()
         self._stop_watchdog()
         batch, self._batch = self._batch, []
@@ -284,7 +290,8 @@ class Replica:
     def _model_error(self, batch: list[Part], error: str) -> None:
         """One bad input fails its whole batch: try each request alone, then blame the one."""
         if len(batch) == 1:
-            return batch[0].fail(Refusal(500, f"the model failed on this input: {error}"))
+            batch[0].fail(Refusal(500, f"the model failed on this input: {error}"))
+            return
         for part in batch:
             part.alone = True
         self._queue.put_back(batch)

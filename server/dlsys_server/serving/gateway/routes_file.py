@@ -33,6 +33,10 @@ class VersionSpec:
     slo_ms: float | None = None
     hold: bool = False
 
+    def exists(self) -> bool:
+        """Whether there is a model folder at the path."""
+        return Path(self.path, "MLmodel").is_file()
+
     def same_process(self, other: VersionSpec) -> bool:
         """Whether a running worker of `other` can stand for this one."""
         mine = (self.path, self.trust, self.limits)

@@ -1,4 +1,6 @@
-"""Starts workers, and keeps one that has imported its libraries but no model, to start the next at once."""
+"""Starts workers, and keeps one that has imported its libraries but no model, to start the
+next at once.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ _log = logging.getLogger(__name__)
 
 
 class WorkerStarter:
-    """`start` hands out the spare if there is one (of one thread, the usual), else a fresh process."""
+    """`start` hands out the spare if there is one (of one thread, the usual), else a fresh
+    process.
+    """
 
     def __init__(self, home: Path, *, keep_spare: bool) -> None:
         self._home = home

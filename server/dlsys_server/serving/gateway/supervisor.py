@@ -47,7 +47,8 @@ class Supervisor:
         await asyncio.gather(*(d.stop() for d in everything), self._starter.stop())
 
     async def apply(self, timeout: float, retry: list[str]) -> dict[str, Any]:
-        """Read the file now and wait until all is settled, or for `timeout` seconds. Raises RoutesFault.
+        """Read the file now and wait until all is settled, or for `timeout` seconds. Raises
+        RoutesFault.
 
         `retry`: deployments whose failed version is tried once more.
         """

@@ -35,7 +35,10 @@ def datatype(spec: Spec) -> str:
 
 
 def rows_of_tensors(specs: list[Spec], tensors: Any, binary: bytes) -> Rows:
-    """Rows of the `inputs` of an infer request; `binary` follows its JSON part. Raises Refusal 400."""
+    """Rows of the `inputs` of an infer request; `binary` follows its JSON part.
+
+    Raises Refusal 400.
+    """
     if not isinstance(tensors, list) or not tensors:
         raise Refusal(400, "inputs must be an array with at least one tensor", field="inputs")
     given = _by_name(specs, tensors)
@@ -142,7 +145,8 @@ def _from_binary(spec: Spec, raw: bytes, shape: list[int]) -> Cell:
     if len(raw) != math.prod(shape) * item:
         raise bad_input(
             name,
-            f"shape {shape} of {spec['type']} needs {math.prod(shape) * item} bytes, got {len(raw)}",
+            f"shape {shape} of {spec['type']} needs {math.prod(shape) * item} "
+            f"bytes, got {len(raw)}",
         )
     if spec["kind"] == "column":
         return Cell(values=list(struct.unpack(f"<{shape[0]}{code}", raw)))

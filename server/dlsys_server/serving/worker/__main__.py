@@ -1,4 +1,7 @@
-"""Entry point: `python -m dlsys_server.serving.worker --fd N --parent PID`. Started by the gateway only."""
+"""Entry point: `python -m dlsys_server.serving.worker --fd N --parent PID`.
+
+Started by the gateway only.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """From a message of the gateway to arrays, and from arrays to bytes of an answer.
 
-Each part of a batch belongs to one request. It says what it wants: "rows" (one JSON value a row) or a
-list of [output index, binary?] (flat tensors). What comes back is cut into fragments that the gateway
-joins; JSON is made here, so that the gateway never looks into results.
+Each part of a batch belongs to one request. It says what it wants: "rows" (one JSON value a row) or
+a list of [output index, binary?] (flat tensors). What comes back is cut into fragments that the
+gateway joins; JSON is made here, so that the gateway never looks into results.
 """
 
 from __future__ import annotations

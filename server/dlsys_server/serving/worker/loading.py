@@ -31,7 +31,8 @@ _log = logging.getLogger(__name__)
 def load(folder: Path, trust: trust_rules.Trust) -> tuple[LoadedModel, list[str]]:
     """The model, warm, with its contract complete; and notes that its owner should read.
 
-    Raises trust.RefusedModel when it needs trust=code, ModelFault when it breaks its own contract, and
+    Raises trust.RefusedModel when it needs trust=code, ModelFault when it breaks its own
+    contract, and
     whatever MLflow or torch raise for a damaged folder.
     """
     description = Model.load(str(folder))
@@ -63,11 +64,12 @@ def _load_graph(folder: Path, contract: Contract) -> tuple[LoadedModel, list[str
         one = _try(model, 1)
         try:
             _try(model, 2)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             _log.warning("a batch of two fails", exc_info=error)
             contract["max_batch"] = 1
             notes.append(
-                "the graph takes one row at a time (exported with an example of one row?): no batching"
+                "the graph takes one row at a time (exported with an example of one "
+                "row?): no batching"
             )
     contract["labels"] = head.labels
     contract["outputs"] = [
@@ -84,7 +86,8 @@ def _try(model: GraphModel, rows: int) -> list[Column]:
     except Exception as error:
         inputs = ", ".join(_describe(spec) for spec in model.contract["inputs"])
         raise ModelFault(
-            f"a first prediction with {rows} row(s) of {inputs} failed: {type(error).__name__}: {error}"
+            f"a first prediction with {rows} row(s) of {inputs} failed: "
+            f"{type(error).__name__}: {error}"
         ) from error
 
 
@@ -109,11 +112,14 @@ def _load_pyfunc(
 def _example(
     folder: Path, contract: Contract, description: Model
 ) -> tuple[list[Column], int, bool]:
-    """Columns for a first prediction: the saved example, or made-up values (then the last is False)."""
+    """Columns for a first prediction:
+
+    the saved example, or made-up values (then the last is False).
+    """
     made_up: list[Column] = [_sample(spec, 1) for spec in contract["inputs"]]
     try:
         example: Any = description.load_input_example(str(folder))
-    except Exception:
+    except Exception:  # noqa: BLE001
         _log.warning("the input example cannot be read", exc_info=True)
         return made_up, 1, False
     specs = contract["inputs"]

@@ -27,7 +27,7 @@ def run(channel: socket.socket, scratch: Path, parent: int) -> int:
     order = first[0]
     try:
         model = _prepare(channel, order, scratch, parent)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         _log.exception("the model did not load")
         channel.sendall(frames.pack({"type": "failed", "error": _reason(error)}))
         return 1
@@ -64,7 +64,7 @@ def _reply(model: LoadedModel, header: frames.Header, blob: bytearray) -> bytes:
     try:
         with torch.inference_mode():
             sizes, result = answer(model, Batch(header["parts"], blob))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         _log.exception("prediction failed")
         return frames.pack({"type": "error", "error": _reason(error)})
     seconds = time.perf_counter() - started

@@ -45,14 +45,16 @@ class Head:
             return [result.numpy(force=True)]
         if result.ndim != 2:
             raise ModelFault(
-                f"dlsys.output is {self.kind!r} but the graph returns {list(result.shape)}, not [n, classes]"
+                f"dlsys.output is {self.kind!r} but the graph returns "
+                f"{list(result.shape)}, not [n, classes]"
             )
         scores = result.float().softmax(-1) if self.kind == "logits" else result
         if self.labels is None:
             self.labels = [str(index) for index in range(scores.shape[1])]
         if len(self.labels) != scores.shape[1]:
             raise ModelFault(
-                f"the graph returns {scores.shape[1]} numbers a row, but dlsys.labels names {len(self.labels)}"
+                f"the graph returns {scores.shape[1]} numbers a row, but dlsys.labels "
+                f"names {len(self.labels)}"
             )
         best = scores.argmax(-1).tolist()
         return [[self.labels[index] for index in best], scores.numpy(force=True)]

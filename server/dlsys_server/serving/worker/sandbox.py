@@ -1,4 +1,6 @@
-"""What confines a worker: dies with its gateway, no core files, few descriptors, no rights of root."""
+"""What confines a worker: dies with its gateway, no core files, few descriptors, no rights of
+root.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ def _prctl(option: int, value: int) -> None:
 
 
 def drop_root(model_folder: Path, scratch: Path, parent: int) -> str:
-    """Become `nobody` when root and when `nobody` can read the model; says which user it runs as."""
+    """Become `nobody` when root and when `nobody` can read the model; says which user it runs
+    as.
+    """
     if os.geteuid() != 0:
         return "user of the gateway"
     try:

@@ -17,7 +17,10 @@ Inputs = list[dict[str, Any]]
 
 
 def inputs_from_metadata(dlsys: dict[str, Any]) -> Inputs:
-    """Inputs of `metadata: {"dlsys": {"inputs": […]}}`; shapes are those of one item. Raises ModelFault."""
+    """Inputs of `metadata: {"dlsys": {"inputs": […]}}`; shapes are those of one item.
+
+    Raises ModelFault.
+    """
     entries = dlsys.get("inputs")
     if not isinstance(entries, list) or not entries:
         raise ModelFault("dlsys.inputs must be a list with at least one input")

@@ -1,6 +1,7 @@
 """Which model folders may be loaded without the word of a person.
 
-`safe` loads only formats that hold numbers and a graph. Anything that can run code of its own (pickles,
+`safe` loads only formats that hold numbers and a graph. Anything that can run code of its own
+(pickles,
 Python files, unknown loaders) needs `trust=code`.
 """
 
@@ -10,7 +11,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 Trust = Literal["safe", "code"]
-_HINT = "deploy it with trust=code if you trust who made it, or log the model as pt2 (the default of mlflow.pytorch.log_model)"
+_HINT = (
+    "deploy it with trust=code if you trust who made it, or log the model as pt2 "
+    "(the default of mlflow.pytorch.log_model)"
+)
 _SAFE_LOADERS = {"mlflow.pytorch", "mlflow.onnx"}
 _CODE_KEYS = ("code", "python_model", "model_code_path", "cloudpickle_version")
 
@@ -27,12 +31,14 @@ def check(folder: Path, flavors: dict[str, dict[str, Any]], trust: Trust) -> Non
         for key in _CODE_KEYS:
             if flavor.get(key):
                 raise RefusedModel(
-                    f"the model carries Python code or a pickle ({name}.{key}) and needs trust=code: {_HINT}"
+                    f"the model carries Python code or a pickle ({name}.{key}) and needs "
+                    f"trust=code: {_HINT}"
                 )
     loader = flavors.get("python_function", {}).get("loader_module", "mlflow.pytorch")
     if loader not in _SAFE_LOADERS:
         raise RefusedModel(
-            f"the model is loaded by {loader}, which unpickles or runs code, and needs trust=code: {_HINT}"
+            f"the model is loaded by {loader}, which unpickles or runs code, and "
+            f"needs trust=code: {_HINT}"
         )
     if "pytorch" in flavors:
         _check_torch(folder, flavors["pytorch"])
@@ -43,7 +49,8 @@ def _check_torch(folder: Path, flavor: dict[str, Any]) -> None:
     # MLflow imports the module that pickle_module_info.txt names before it looks at its own switch.
     if data.is_file() or (data / "model.pth").exists() or not (data / "model.pt2").is_file():
         raise RefusedModel(
-            f"the model is saved with pickle, which runs code when loaded, and needs trust=code: {_HINT}"
+            "the model is saved with pickle, which runs code when loaded, and "
+            f"needs trust=code: {_HINT}"
         )
 
 

@@ -1,0 +1,216 @@
+"""From a logged model to an endpoint, and on to the next version, through the HTTP API."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import httpx
+import pytest
+
+from tests.support.platform import PROJECT, RunningPlatform
+
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
+
+TRAIN = """
+import json, os
+import mlflow, torch
+from jupyter_dlsys.contract.encoding import encode_utf8
+
+parameters = json.loads(os.environ["DLSYS_PARAMETERS"])
+labels = parameters["labels"]
+
+class Model(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = torch.nn.Embedding(257, 8, padding_idx=0)
+        self.out = torch.nn.Linear(8, len(labels))
+    def forward(self, ids):
+        return self.out(self.embed(ids).mean(1)).softmax(-1)
+
+torch.manual_seed(parameters.get("seed", 0))
+model = Model().eval()
+texts = ["good day", "so sad", "(^_^)"]
+with torch.inference_mode():
+    probabilities = model(torch.from_numpy(encode_utf8(texts, 16)))
+outputs = {"label": [labels[i] for i in probabilities.argmax(1)], "probabilities": probabilities.tolist()}
+if parameters.get("lie"):
+    outputs["label"][0] = "something else"
+with open("golden.json", "w") as file:
+    json.dump({"inputs": {"text": texts}, "outputs": outputs}, file)
+mlflow.pytorch.log_model(
+    model, name="model", input_example=encode_utf8(["a", "b"], 16),
+    metadata={"dlsys": {
+        "inputs": [{"name": "text", "type": "string", "encoding": "utf8", "length": 16}],
+        "output": "probabilities", "labels": labels, "golden": "golden.json"}},
+    extra_files=["golden.json"], pip_requirements=["mlflow", "torch"],
+    registered_model_name="mood",
+)
+mlflow.log_metric("accuracy", 0.75)
+"""
+
+
+def train(platform: RunningPlatform, **parameters):
+    job = platform.wait_for(platform.submit(TRAIN, "mood.py", parameters=parameters)["id"])
+    assert job["state"] == "succeeded", job["reason"]
+    return job
+
+
+def wait_ready(platform: RunningPlatform, version: int, name: str = "mood"):
+    def look():
+        found = platform.get(f"/deployments/{name}")
+        return found if (found["version"], found["state"]) == (version, "ready") else None
+
+    return platform.wait(look, f"version {version} to answer", 120)
+
+
+@pytest.fixture(scope="module")
+def deployed(platform: RunningPlatform):
+    job = train(platform, labels=["sad", "happy"])
+    assert job["models"] == ["mood@v1"]
+    promoted = platform.api.put(f"{PROJECT}/models/mood/aliases/champion", json={"version": 1})
+    assert promoted.json()["aliases"] == {"champion": 1}
+    answer = platform.api.post(f"{PROJECT}/deployments", json={"model": "mood@champion"})
+    assert answer.status_code == 201, answer.text
+    return wait_ready(platform, 1)
+
+
+@pytest.fixture(scope="module")
+def token(platform: RunningPlatform, deployed) -> str:
+    answer = platform.api.post(f"{PROJECT}/deployments/mood/tokens", json={"name": "shop"})
+    return answer.json()["token"]
+
+
+def infer(deployment, token, texts, **headers):
+    return httpx.post(
+        f"{deployment['url']}/infer",
+        json={
+            "inputs": [{"name": "text", "shape": [len(texts)], "datatype": "BYTES", "data": texts}]
+        },
+        headers={"Authorization": f"Bearer {token}", **headers},
+        timeout=30,
+    )
+
+
+def test_golden_examples_were_replayed_before_it_answered(deployed):
+    assert deployed["golden"]["examples"] == deployed["golden"]["matched"] == 3
+    assert deployed["golden"]["max_difference"] < 1e-3
+    assert deployed["contract"]["inputs"][0]["name"] == "text"
+
+
+def test_a_program_with_a_token_gets_labels_version_and_request_id(deployed, token):
+    answer = infer(deployed, token, ["good day", "x"], **{"x-request-id": "my-id-1"})
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["model_version"] == "1" and answer.headers["x-request-id"] == "my-id-1"
+    outputs = {o["name"]: o for o in body["outputs"]}
+    assert set(outputs["label"]["data"]) <= {"sad", "happy"}
+    assert outputs["probabilities"]["shape"] == [2, 2]
+
+
+def test_without_a_token_or_with_a_foreign_one_nobody_gets_in(platform, deployed, token):
+    assert infer(deployed, "wrong", ["x"]).status_code == 401
+    made = platform.api.post(f"{PROJECT}/deployments/mood/tokens", json={"name": "old"}).json()
+    assert infer(deployed, made["token"], ["x"]).status_code == 200
+    platform.api.delete(f"{PROJECT}/deployments/mood/tokens/{made['id']}")
+    assert infer(deployed, made["token"], ["x"]).status_code == 401
+    listed = platform.get("/deployments/mood/tokens")
+    assert [t["name"] for t in listed] == ["shop"] and "token" not in listed[0]
+
+
+def test_people_ask_through_the_platform_and_errors_name_the_field(platform, deployed):
+    path = f"{PROJECT}/deployments/mood/predict"
+    good = platform.api.post(path, json={"inputs": {"text": ["hello", "bye"]}})
+    assert good.status_code == 200, good.text
+    assert len(good.json()["outputs"]["label"]) == 2 and good.json()["model_version"] == "1"
+    for inputs, word in [({"txt": ["a"]}, "text"), ({"text": [1]}, "text"), ({}, "text")]:
+        bad = platform.api.post(path, json={"inputs": inputs})
+        assert bad.status_code == 400 and word in bad.text, bad.text
+    gone = platform.api.post(f"{PROJECT}/deployments/none/predict", json={"inputs": {}})
+    assert gone.status_code == 404
+
+
+def test_lineage_reaches_from_endpoint_to_script(platform, deployed):
+    graph = platform.get("/lineage", ref="deployment/mood", direction="up")
+    assert {n["type"] for n in graph["nodes"]} >= {"deployment", "model_version", "run", "notebook"}
+
+
+def test_a_new_champion_takes_over_without_a_failed_request(platform, deployed, token):
+    answers, stop = [], threading.Event()
+
+    def ask():
+        while not stop.is_set():
+            answer = infer(deployed, token, ["good day"])
+            answers.append((answer.status_code, answer.headers.get("x-dlsys-version")))
+            time.sleep(0.02)
+
+    train(platform, labels=["sad", "happy", "new"], seed=1)
+    asking = threading.Thread(target=ask)
+    asking.start()
+    platform.api.put(f"{PROJECT}/models/mood/aliases/champion", json={"version": 2})
+    moved = wait_ready(platform, 2)
+    time.sleep(0.5)
+    stop.set()
+    asking.join()
+    assert {status for status, _ in answers} == {200}
+    versions = [version for _, version in answers]
+    assert versions[0] == "1" and versions[-1] == "2" and versions == sorted(versions)
+    assert moved["previous_version"] == 1
+    body = infer(deployed, token, ["good day"]).json()
+    assert {o["name"]: o["shape"] for o in body["outputs"]}["probabilities"] == [1, 3]
+
+
+def test_a_model_that_lies_about_its_golden_examples_does_not_get_traffic(
+    platform, deployed, token
+):
+    train(platform, labels=["sad", "happy", "bad"], lie=True, seed=2)
+    answer = platform.api.post(f"{PROJECT}/deployments", json={"model": "mood@v3"})
+    assert answer.status_code == 201
+
+    def look():
+        found = platform.get("/deployments/mood")
+        return found if found["state"] == "degraded" else None
+
+    refused = platform.wait(look, "the refusal", 90)
+    assert "1 of 3 golden examples" in refused["message"] and refused["version"] == 2
+    assert infer(deployed, token, ["x"]).headers["x-dlsys-version"] == "2"
+
+
+def test_rollback_goes_to_the_version_before(platform, deployed):
+    answer = platform.api.post(f"{PROJECT}/deployments/mood/rollback")
+    assert answer.status_code == 200, answer.text
+    back = wait_ready(platform, 1)
+    assert back["model"] == "mood@v1"
+
+
+@pytest.mark.kill
+def test_predictions_outlive_the_platform_and_a_restart_adopts_the_gateway(
+    platform, deployed, token
+):
+    before = platform.get("/deployments/mood")
+    platform.kill()
+    assert infer(deployed, token, ["still there?"]).status_code == 200
+    platform.start()
+    after = platform.wait(
+        lambda: d if (d := platform.get("/deployments/mood"))["state"] == "ready" else None,
+        "the endpoint",
+    )
+    assert after["url"] == before["url"]
+    assert infer(deployed, token, ["and now?"]).status_code == 200
+    people = platform.api.post(
+        f"{PROJECT}/deployments/mood/predict", json={"inputs": {"text": ["x"]}}
+    )
+    assert people.status_code == 200, people.text
+
+
+def test_bad_requests_to_deploy_are_refused(platform, deployed):
+    for model, status in [("nothing", 404), ("mood@v99", 404), ("mood@nobody", 404)]:
+        answer = platform.api.post(f"{PROJECT}/deployments", json={"model": model})
+        assert answer.status_code == status and answer.json()["hint"], answer.text
+
+
+def test_undeploy_ends_it_and_its_tokens(platform, deployed, token):
+    assert platform.api.delete(f"{PROJECT}/deployments/mood").status_code == 204
+    assert platform.get("/deployments")["items"] == []
+    assert platform.api.get(f"{PROJECT}/deployments/mood").status_code == 404
+    assert infer(deployed, token, ["x"]).status_code in (401, 404)
