@@ -15,6 +15,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -175,7 +176,7 @@ def require_server() -> None:
         )
 
 
-def _start(home: Path, end: float, settings: dict[str, str]) -> Platform:
+def _start(home: Path, end: float, settings: dict[str, str], *, again: bool = True) -> Platform:
     log = home / "logs" / "platform.log"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if found := _predecessor(home, end):
@@ -184,9 +185,10 @@ def _start(home: Path, end: float, settings: dict[str, str]) -> Platform:
     process = _spawn(home, log, settings)
     while time.monotonic() < end:
         if found := running(home):
+            _reap_later(process)
             return found
-        if process.poll() == ALREADY_RUNNING:
-            return _start(home, end, settings)
+        if process.poll() == ALREADY_RUNNING and again:
+            return _start(home, end, settings, again=False)
         if process.returncode is not None:
             raise StartFailed(
                 f"The platform ended while it started (exit status {process.returncode})."
@@ -194,10 +196,16 @@ def _start(home: Path, end: float, settings: dict[str, str]) -> Platform:
                 hint=f"`dlsys doctor` looks for the cause; the whole log is {log}",
             )
         time.sleep(POLL_SECONDS)
+    _reap_later(process)
     raise TimedOut(
         f"The platform (process {process.pid}) does not answer yet." + last_words(log, before),
         hint=f"It may still be starting: try again, or look into {log}",
     )
+
+
+def _reap_later(process: subprocess.Popen[bytes]) -> None:
+    """When it ends before us, it must not stay as a zombie of ours."""
+    threading.Thread(target=process.wait, name="dlsys-reaper", daemon=True).start()
 
 
 def _spawn(home: Path, log: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:

@@ -142,5 +142,5 @@ def decode_image(data: bytes | None) -> Any:
 
     with Image.open(io.BytesIO(data)) as image:
         plain = image if image.mode in ("L", "RGB") else image.convert("RGB")
-        pixels = np.asarray(plain, np.uint8)
+        pixels = np.array(plain, np.uint8)
     return pixels[None] if pixels.ndim == 2 else np.ascontiguousarray(pixels.transpose(2, 0, 1))

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from starlette.routing import Route
 
 from dlsys_server.access.principals import Principal
 from dlsys_server.access.routes import router as access_router
@@ -78,6 +79,7 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    app.router.routes.append(Route("/mlflow", parts.proxy))
     app.mount("/mlflow", parts.proxy)
     install_problem_handlers(app)
     app.add_middleware(RequestIds, on_request=lambda _path: used.__setitem__(0, time.monotonic()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import httpx
 
+from jupyter_dlsys.cli.main import guarded
 from jupyter_dlsys.client import embedded
 from tests.support import ports
 
@@ -77,14 +80,24 @@ def start_lab(environment: dict[str, str], folder: Path, *options: str) -> Lab:
     raise AssertionError((folder / "lab.log").read_text())
 
 
-def run_cli(
-    environment: dict[str, str], *arguments: str, **options: object
+def run_cli(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One `dlsys` command as in a process with this environment, but without its start."""
+    out, err = io.StringIO(), io.StringIO()
+    with (
+        patch.dict(os.environ, environment, clear=True),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        status = guarded(arguments)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
+
+
+def run_cli_process(
+    environment: dict[str, str], *arguments: str
 ) -> subprocess.CompletedProcess[str]:
     """One `dlsys` command in a process of its own."""
     command = [sys.executable, "-c", "from jupyter_dlsys.cli.main import main; main()", *arguments]
-    return subprocess.run(  # type: ignore[call-overload,no-any-return]
-        command, env=environment, capture_output=True, text=True, timeout=120, **options
-    )
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
 
 
 def answer(done: subprocess.CompletedProcess[str]) -> object:

@@ -159,9 +159,9 @@ class _Parser:
             raise _wrong(f"The list does not fit '{column.name}', {column.type}.") from error
 
     def _match(self, node: ast.Call, method: ast.Attribute) -> pc.Expression:
-        column = self._operand(method.value)
         if method.attr not in MATCH:
             raise _wrong(f"There is no .{method.attr}().", f"There are: {', '.join(MATCH)}.")
+        column = self._operand(method.value)
         text = node.args[0] if len(node.args) == 1 and not node.keywords else None
         if not isinstance(text, ast.Constant) or not isinstance(text.value, str):
             raise _wrong(f".{method.attr}() needs one text.")

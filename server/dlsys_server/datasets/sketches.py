@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,8 +38,9 @@ class Moments:
         """Of finite numbers."""
         if not len(values):
             return cls()
-        mean = float(values.mean())
-        m2 = float(np.square(values - mean).sum())
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = float(values.mean())
+            m2 = float(np.square(values - mean).sum())
         return cls(len(values), mean, m2, float(values.min()), float(values.max()))
 
     def merge(self, other: Moments) -> Moments:
@@ -60,7 +62,7 @@ class Moments:
     @property
     def std(self) -> float:
         """Population standard deviation."""
-        return math.sqrt(max(0.0, self.m2) / self.n) if self.n else 0.0
+        return math.sqrt(self.m2 / self.n) if self.n and self.m2 >= 0 else math.nan
 
 
 @dataclass
@@ -81,8 +83,7 @@ class Bins:
             return cls()
         low, high = float(values.min()), float(values.max())
         width = _width(low, high, whole)
-        index = np.floor(np.ldexp(values, -width)).astype(np.int64)
-        keys, counts = np.unique(index, return_counts=True)
+        keys, counts = np.unique(_index(values, width), return_counts=True)
         return cls(width, dict(zip(keys.tolist(), counts.tolist(), strict=True)))
 
     def merge(self, other: Bins) -> Bins:
@@ -103,7 +104,7 @@ class Bins:
     def edges(self) -> tuple[list[float], list[int]]:
         """Edges and counts, with the empty bins in between."""
         first, last = min(self.counts), max(self.counts)
-        edges = [math.ldexp(i, self.width) for i in range(first, last + 2)]
+        edges = [_edge(i, self.width) for i in range(first, last + 2)]
         return edges, [self.counts.get(i, 0) for i in range(first, last + 1)]
 
 
@@ -113,9 +114,23 @@ def _width(low: float, high: float, whole: bool) -> int:
     span = high / 2 - low / 2
     if span > 0:
         width = max(width, math.frexp(span)[1] - 5)
-    while math.floor(math.ldexp(high, -width)) - math.floor(math.ldexp(low, -width)) >= BINS:
+    ends = np.array([low, high])
+    while np.ptp(_index(ends, width)) >= BINS:
         width += 1
     return width
+
+
+def _index(values: Floats, width: int) -> npt.NDArray[np.int64]:
+    scaled = np.floor(np.ldexp(values, -width))
+    scaled[(scaled == 0) & (values < 0)] = -1  # too small for ldexp, but still below zero
+    return scaled.astype(np.int64)
+
+
+def _edge(index: int, width: int) -> float:
+    try:
+        return math.ldexp(index, width)
+    except OverflowError:
+        return math.copysign(sys.float_info.max, index)
 
 
 @dataclass

@@ -8,10 +8,11 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from dlsys_server.core.errors import InvalidInput
+from dlsys_server.core.errors import DlsysError
 from jupyter_dlsys.contract.base import FieldProblem
 
 from .conform import MAX_PROBLEMS, shown
+from .kinds import refusal
 from .sources import BATCH_BYTES, Source
 
 LINES = 8192
@@ -91,14 +92,14 @@ class JsonLinesSource(Source):
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
             raise self._misfits(values, field, first_row) from error
 
-    def _mixed(self, name: str, values: list[Any], first_row: int) -> InvalidInput:
+    def _mixed(self, name: str, values: list[Any], first_row: int) -> DlsysError:
         first = next(v for v in values if v is not None)
         field = pa.field(name, pa.array([first]).type)
         return self._misfits(values, field, first_row)
 
     def _disagree(
         self, found: pa.Schema, new: pa.Schema, first_row: int, rows: list[dict[str, Any]]
-    ) -> InvalidInput:
+    ) -> DlsysError:
         for field in new:
             if field.name in found.names and found.field(field.name).type != field.type:
                 values = [r.get(field.name) for r in rows]
@@ -107,7 +108,7 @@ class JsonLinesSource(Source):
                     return error
         return self.malformed("its lines disagree on the type of a column")
 
-    def _misfits(self, values: list[Any], field: pa.Field, first_row: int) -> InvalidInput:
+    def _misfits(self, values: list[Any], field: pa.Field, first_row: int) -> DlsysError:
         errors: list[FieldProblem] = []
         for row, value in enumerate(values, first_row + 1):
             if len(errors) < MAX_PROBLEMS and not _fits(value, field.type):
@@ -123,13 +124,7 @@ class JsonLinesSource(Source):
                 )
         if not errors:
             return self.malformed(f"column '{field.name}' mixes types")
-        first = errors[0]
-        error = self.malformed(
-            f"row {first.row}, column '{field.name}': expected {first.expected}, got {first.got}",
-            hint="Every value of a column has one type; null stands for missing.",
-        )
-        error.errors = errors
-        return error
+        return refusal(errors, "Every value of a column has one type; null stands for missing.")
 
 
 def _fits(value: Any, wanted: pa.DataType) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import PurePosixPath
@@ -162,6 +163,9 @@ class Launcher:
             "MLFLOW_EXPERIMENT_NAME": job.experiment or "",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
+            "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+            # Libraries would else start a thread for each core, and jobs side by side then starve.
+            "OMP_NUM_THREADS": str(max(1, math.ceil(job.cpus))),
             "CUDA_VISIBLE_DEVICES": ",".join(job.gpu_ids),
         }
 

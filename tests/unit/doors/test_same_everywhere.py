@@ -25,6 +25,10 @@ NOT_IN_THE_PANEL = {
     "snapshots.chunk",
     "snapshots.list",
     "snapshots.show",
+    # what another screen gives: a submit freezes, a job shows its run, a model all its versions
+    "snapshots.create",
+    "runs.list",
+    "models.version",
 }
 
 
