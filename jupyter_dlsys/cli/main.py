@@ -75,9 +75,14 @@ def run(arguments: Sequence[str], given: Session | None = None) -> int:
         DlsysError: the command could not do what it should.
         typer.BadParameter's base: the arguments are wrong.
     """
-    with session.session(given or session.Session()):
-        command = typer.main.get_command(app)
-        status = command.main(list(arguments), prog_name="dlsys", standalone_mode=False)
+    kept = given.client if given else None
+    with session.session(given or session.Session()) as used:
+        try:
+            command = typer.main.get_command(app)
+            status = command.main(list(arguments), prog_name="dlsys", standalone_mode=False)
+        finally:
+            if used.client is not None and used.client is not kept:
+                used.client.close()
     return status if isinstance(status, int) else DONE
 
 

@@ -19,59 +19,60 @@ NUMPY = {"h": np.float16, "f": np.float32, "d": np.float64}
 class Columns:
     """The columns of some batches, with one accessor a column and batch."""
 
-    def __init__(self, batches: list[pa.RecordBatch], columns: list[Column], labels: list[str]):
-        self.names = [c.name for c in columns]
+    def __init__(
+        self, batches: list[pa.RecordBatch], columns: list[Column], labels: list[str]
+    ) -> None:
         self._starts = np.cumsum([0, *(b.num_rows for b in batches)])
-        self._numeric: dict[str, np.dtype[Any] | None] = {}
-        self._takes: list[list[Take]] = []
-        self._label = next((c.name for c in columns if c.role == "label"), None)
-        self._images = {c.name for c in columns if c.role == "image"}
-        for batch in batches:
-            self._takes.append([accessor(batch.column(name)) for name in self.names])
-        self._kinds = {c.name: _numeric(c, batches) for c in columns}
-        if self._label is not None:
-            self.label_ids = _label_ids([b.column(self._label) for b in batches], labels)
+        label = next((c.name for c in columns if c.role == "label"), None)
+        self.label_ids: Any = None
+        self._labels: list[str | None] = [*labels, None]  # id -1 is the last
+        self.names = [c.name for c in columns]
+        self._label = label
+        if label is not None:
+            self.label_ids = _label_ids([b.column(label) for b in batches], labels)
+        self._takes = [
+            [(name, accessor(batch.column(name))) for name in self.names if name != label]
+            for batch in batches
+        ]
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def rows(self, index: np.ndarray[Any, Any]) -> dict[str, Any]:
+    def rows(self, index: Any) -> dict[str, Any]:
         """Column name to values (numpy for numbers, else lists) of these rows, in this order."""
-        found: dict[str, Any] = {}
-        chunk = np.searchsorted(self._starts, index, side="right") - 1
-        one = len(self._takes) == 1 or bool((chunk == chunk[:1]).all())
-        if one:
-            takes = self._takes[int(chunk[0])]
-            local = index - self._starts[int(chunk[0])]
-            for name, take in zip(self.names, takes, strict=True):
-                found[name] = take(local)
-        else:
-            for number, name in enumerate(self.names):
-                found[name] = self._gather(number, index, chunk)
+        found = self._one(index) if len(self._takes) == 1 else self._many(index)
         if self._label is not None:
-            found["label_id"] = self.label_ids[index]
+            ids, labels = self.label_ids[index], self._labels
+            found[self._label] = [labels[i] for i in ids.tolist()]
+            found = {name: found[name] for name in self.names}
+            found["label_id"] = ids
         return found
 
-    def _gather(self, column: int, index: Any, chunk: Any) -> Any:
-        is_numeric = self._kinds[self.names[column]]
-        values: Any = None if is_numeric else [None] * len(index)
-        for number in np.unique(chunk):
-            where = np.flatnonzero(chunk == number)
-            part = self._takes[number][column](index[where] - self._starts[number])
-            if is_numeric:
-                if values is None:
-                    values = np.empty(len(index), part.dtype)
-                elif values.dtype != part.dtype:
-                    values = values.astype(np.result_type(values, part))
-                values[where] = part
-            else:
-                for at, value in zip(where.tolist(), part, strict=True):
-                    values[at] = value
-        return values
+    def _one(self, index: Any) -> dict[str, Any]:
+        return {name: take(index) for name, take in self._takes[0]}
+
+    def _many(self, index: Any) -> dict[str, Any]:
+        """Rows of several batches: sorted by batch, taken batch by batch, put back in order."""
+        order = np.argsort(index)
+        ordered = index[order]
+        cuts = np.searchsorted(ordered, self._starts)
+        parts: dict[str, list[Any]] = {}
+        for number, takes in enumerate(self._takes):
+            first, last = int(cuts[number]), int(cuts[number + 1])
+            if first < last:
+                local = ordered[first:last] - self._starts[number]
+                for name, take in takes:
+                    parts.setdefault(name, []).append(take(local))
+        back = np.empty(len(index), np.int64)
+        back[order] = np.arange(len(index))
+        return {name: _joined(part, back) for name, part in parts.items()}
 
 
-def _numeric(column: Column, batches: list[pa.RecordBatch]) -> bool:
-    return bool(batches) and is_number(batches[0].column(column.name).type)
+def _joined(parts: list[Any], back: Any) -> Any:
+    if isinstance(parts[0], np.ndarray):
+        return np.concatenate(parts)[back]
+    values = [value for part in parts for value in part]
+    return [values[i] for i in back.tolist()]
 
 
 def is_number(kind: pa.DataType) -> bool:

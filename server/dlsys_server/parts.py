@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
 from dlsys_server.access.embedded import EmbeddedIdentity
@@ -112,7 +113,7 @@ class Parts:
         try:
             with self.database.engine.connect() as connection:
                 connection.exec_driver_sql("SELECT 1")
-        except Exception as error:
+        except SQLAlchemyError as error:
             return PartHealth(name="database", state="failed", message=type(error).__name__)
         return PartHealth(name="database", state="ok", message=self.database.engine.dialect.name)
 

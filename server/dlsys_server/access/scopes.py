@@ -1,7 +1,7 @@
-"""The one table of what each operation needs. A route whose operation is missing here fails at import.
+"""The one table of what each operation needs. A route whose operation is missing fails at import.
 
-Vocabulary: an *operation* is `noun.verb`, the same words in the HTTP API (operation id), the SDK and
-the command line. A *scope* is a right; on a hub it is the custom scope `custom:dlsys:<scope>`.
+Vocabulary: an *operation* is `noun.verb`, the same words in the HTTP API (operation id), the SDK
+and the command line. A *scope* is a right; on a hub it is the custom scope `custom:dlsys:<scope>`.
 """
 
 from __future__ import annotations

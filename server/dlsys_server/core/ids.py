@@ -1,4 +1,4 @@
-"""ULIDs (https://github.com/ulid/spec): 48 bits of milliseconds, 80 random bits, Crockford base32."""
+"""ULIDs (https://github.com/ulid/spec): 48 bits of milliseconds, 80 random bits, in base 32."""
 
 from __future__ import annotations
 

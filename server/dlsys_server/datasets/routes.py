@@ -76,7 +76,11 @@ def list_datasets(
 
 @router.post("/datasets", status_code=201, operation_id="datasets.create")
 def create_dataset(
-    project: str, body: CreateDataset, caller: Caller, datasets: Datasets, key: IdempotencyKey = None
+    project: str,
+    body: CreateDataset,
+    caller: Caller,
+    datasets: Datasets,
+    key: IdempotencyKey = None,
 ) -> Dataset:
     """Make an empty dataset."""
     return datasets.create(caller, project, body, key)

@@ -1,4 +1,4 @@
-"""Verbs of the metadata room: runs and registered models. MLflow keeps them; we know who and why."""
+"""Verbs of the metadata room: runs and registered models. MLflow keeps them; we know whose."""
 
 from __future__ import annotations
 

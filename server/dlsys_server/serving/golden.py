@@ -50,7 +50,7 @@ def replay(golden: dict[str, Any], predict: Predict) -> GoldenReport:
 
 
 def difference(expected: Any, got: Any) -> float:
-    """Largest absolute difference of numbers, nested or not; infinite when anything else differs."""
+    """Largest absolute difference of numbers, nested or not; infinite for any other difference."""
     if isinstance(expected, bool) or isinstance(got, bool) or isinstance(expected, str):
         return 0.0 if expected == got else float("inf")
     if isinstance(expected, (int, float)) and isinstance(got, (int, float)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from .tables import DeploymentRow
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
+RESOLVE_SECONDS = 60.0
 
 
 class Rollouts:
@@ -47,6 +49,7 @@ class Rollouts:
         self.control, self.models = control, models
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._resolved_at = -RESOLVE_SECONDS
 
     def start(self) -> None:
         """Write the routes as they are, then follow changes in a thread."""
@@ -62,6 +65,7 @@ class Rollouts:
 
     def wake(self) -> None:
         """Something may have changed: look now."""
+        self._resolved_at = -RESOLVE_SECONDS
         self._wake.set()
 
     def _run(self) -> None:
@@ -87,8 +91,11 @@ class Rollouts:
         rows = self.rows()
         if rows and not self.control.running():
             self.publish()
+        resolve = time.monotonic() - self._resolved_at >= RESOLVE_SECONDS and self.metadata.ready()
+        if resolve:
+            self._resolved_at = time.monotonic()
         for row in rows:
-            if self.metadata.ready():
+            if resolve:
                 self._follow(row)
             if row.version != row.target_version and row.state in ("starting", "updating"):
                 self._roll_out(row)

@@ -54,7 +54,7 @@ class Launcher:
         return "" if self.metadata.ready() else "the metadata store to start"
 
     def launch(self, job_id: str) -> None:
-        """Bring a `starting` job to its supervisor; a job that cannot start fails with the reason."""
+        """Bring a `starting` job to its supervisor; one that cannot start fails with the reason."""
         with self.database.read() as session:
             job = session.get(JobRow, job_id)
         if job is None or job.state not in ("starting", "running"):

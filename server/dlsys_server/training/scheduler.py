@@ -68,7 +68,9 @@ class Scheduler:
             busy = False
             try:
                 busy = self.tick()
-                self.error = ""
+                self.error = "; ".join(
+                    f"job {job}: {trouble}" for job, trouble in self.settler.troubles.items()
+                )
             except Exception as error:
                 self.error = f"{type(error).__name__}: {error}"
                 log.exception("scheduler tick failed")

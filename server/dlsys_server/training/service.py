@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import platform
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,13 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import Conflict, InvalidInput, NotFound, Refused
+from dlsys_server.core.errors import Conflict, InvalidInput, NotFound
 from dlsys_server.core.events import EventFilter
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.store import ObjectStore
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.metadata.service import MetadataService
-from jupyter_dlsys.contract.base import FieldProblem, Page
+from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.datasets import SnapshotRequest
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
@@ -36,7 +34,7 @@ from jupyter_dlsys.contract.jobs import (
 from jupyter_dlsys.contract.references import parse_reference
 from jupyter_dlsys.contract.system import Worker
 
-from . import sources
+from . import admission, sources
 from .announcing import Announcer
 from .keeping import Keeper, outputs
 from .scheduler import Scheduler
@@ -46,7 +44,6 @@ from .tables import JobRow
 from .views import to_job
 
 LOG_WINDOW = 2**20
-INPUT_NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")
 
 
 class TrainingService:
@@ -78,10 +75,10 @@ class TrainingService:
         with self.database.read() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
                 return Job.model_validate(first)
-        info = self._check(body)
+        info = admission.check(body, self.scheduler.capacity)
         inputs = self._bind(caller, project, body)
         job = self._row(caller, project, body, inputs)
-        job.reason = _unknown_parameters(body, info) or "Waiting to start"
+        job.reason = admission.unknown_parameters(body, info) or "Waiting to start"
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
                 return Job.model_validate(first)
@@ -92,39 +89,6 @@ class TrainingService:
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
         return answer
-
-    def _check(self, body: SubmitRequest) -> NotebookInfo:
-        sources.check_files(body.source, body.modules)
-        info = sources.inspect(body.source)
-        for name in body.inputs:
-            if not INPUT_NAME.match(name):
-                raise InvalidInput(
-                    f"'{name}' is not a name for an input.",
-                    hint="Use letters, digits and '_', e.g. data=tweets@v1.",
-                )
-        self._check_resources(body)
-        return info
-
-    def _check_resources(self, body: SubmitRequest) -> None:
-        capacity, wanted = self.scheduler.capacity, body.resources
-        problems: list[FieldProblem] = []
-
-        def compare(field: str, asked: float, there_is: float, unit: str) -> None:
-            if asked > there_is:
-                text = f"asks for {asked:g} {unit}; this machine has {there_is:g}"
-                problems.append(FieldProblem(field=f"resources.{field}", message=text))
-
-        compare("cpus", wanted.cpus, capacity.cpus, "CPUs")
-        compare("gpus", wanted.gpus, len(capacity.gpus), "GPUs")
-        memory = (wanted.memory_bytes or 0) / 2**30
-        compare("memory_bytes", memory, round(capacity.memory_bytes / 2**30, 1), "GB of memory")
-        if problems:
-            raise Refused(
-                f"The job could never start: it {problems[0].message}.",
-                code="impossible-resources",
-                hint="Ask for less; `dlsys workers` shows what there is.",
-                errors=problems,
-            )
 
     def _bind(self, caller: Principal, project: str, body: SubmitRequest) -> dict[str, Any]:
         bound: dict[str, Any] = {}
@@ -377,18 +341,6 @@ def _position(session: Session, job: JobRow) -> int:
         ),
     )
     return (session.scalar(ahead) or 0) + 1
-
-
-def _unknown_parameters(body: SubmitRequest, info: NotebookInfo) -> str:
-    known = [parameter.name for parameter in info.parameters]
-    if info.kind == "script" or not known:
-        return ""
-    for name in body.parameters:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1)
-            guess = f" Did you mean '{near[0]}'?" if near else ""
-            return f"Note: the notebook has no parameter '{name}'.{guess}"
-    return ""
 
 
 def _json(value: dict[str, Any]) -> bytes:

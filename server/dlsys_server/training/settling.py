@@ -47,14 +47,20 @@ class Settler:
         self.database, self.launcher, self.keeper = database, launcher, keeper
         self.announcer, self.metadata = announcer, metadata
         self.attempts = launcher.attempts
+        self.troubles: dict[str, str] = {}
         self._closed_at = 0.0
 
     def settle(self) -> bool:
         """Look at each running job once; True when there is one."""
         with self.database.read() as session:
             jobs = session.scalars(select(JobRow).where(JobRow.state.in_(HOLDING))).all()
+        self.troubles = {}
         for job in jobs:
-            self._settle(job)
+            try:
+                self._settle(job)
+            except Exception as error:  # one job's trouble is not the others'
+                self.troubles[job.id] = f"{type(error).__name__}: {error}"
+                log.exception("job cannot be settled", extra={"job": job.id})
         self._close_runs()
         return bool(jobs)
 

@@ -6,8 +6,8 @@
     cancelled|skipped     ▼
                       cancelling ──► cancelled | succeeded | failed | lost
 
-A change is a compare-and-set on (state, attempt, revision): of two that race one wins, and the other
-is told so. Slots are held by the states in HOLDING, so they are freed by the same change.
+A change is a compare-and-set on (state, attempt, revision): of two that race one wins, and the
+other is told so. Slots are held by the states in HOLDING, so they are freed by the same change.
 """
 
 from __future__ import annotations

@@ -21,7 +21,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (found / "tweets.csv").write_text(CSV)
     (found / "bad.csv").write_text("text,label\nhi,happy\nho,sad,more\n")
     (found / "train.py").write_text(
-        "import mlflow, helper\nlr = 0.5\nmlflow.log_metric('loss', lr)\nprint('learned', lr)\n"
+        "import json, os, mlflow, helper\n"
+        "lr = json.loads(os.environ['DLSYS_PARAMETERS'])['lr']\n"
+        "mlflow.log_metric('loss', lr)\nprint('learned', lr)\n"
     )
     (found / "fail.py").write_text("raise ValueError('no good')\n")
     (found / "helper.py").write_text("")
@@ -138,5 +140,5 @@ def test_doctor_finds_nothing_wrong_and_says_so_when_something_is(
 
 def test_an_unknown_endpoint_is_not_found(environment: dict[str, str]) -> None:
     assert "No endpoint yet" in run_cli(environment, "endpoints").stdout
-    assert run_cli(environment, "predict", "none", '{"x": [1]}').returncode == 3
+    assert run_cli(environment, "endpoints", "show", "none").returncode == 3
     assert run_cli(environment, "deploy", "none@champion").returncode == 3
