@@ -11,7 +11,7 @@ from typing import Any
 import typer
 
 from jupyter_dlsys.cli import main as command_line
-from jupyter_dlsys.cli.session import Session
+from jupyter_dlsys.cli.session import Session, session
 from jupyter_dlsys.client import inputs
 from jupyter_dlsys.client.client import Client
 from jupyter_dlsys.client.errors import DlsysError
@@ -105,7 +105,8 @@ def _bind(arguments: Sequence[str]) -> None:
 
 
 def _complete_hook(_shell: Any, event: Any) -> list[str]:
-    return complete(event.line[: len(event.text_until_cursor)], event.symbol)
+    with session(Session(client=inputs.default_client(), in_notebook=True)):
+        return complete(event.line[: len(event.text_until_cursor)], event.symbol)
 
 
 def complete(line: str, incomplete: str) -> list[str]:

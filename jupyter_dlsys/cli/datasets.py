@@ -29,9 +29,9 @@ from jupyter_dlsys.cli.options import (
 
 if TYPE_CHECKING:
     from jupyter_dlsys.client.results import Dataset, Rows, Version
-    from jupyter_dlsys.contract.datasets import ExportFormat, Operation, Statistics
+    from jupyter_dlsys.contract.datasets import ExportFormat, Kind, Operation, Statistics
 
-app = typer.Typer(help="Versioned data: commit, look at, compare, freeze.")
+app = typer.Typer(rich_markup_mode=None, help="Versioned data: commit, look at, compare, freeze.")
 EMPTY = "No dataset yet. Make one: dlsys datasets commit NAME FILE -m 'first version'"
 LIST = ["name", "kind", "version", "rows", "labels", "bytes:size", "updated_at:changed"]
 

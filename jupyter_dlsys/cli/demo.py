@@ -153,4 +153,3 @@ def _farewell(show: Show, workspace: Path, down: bool) -> None:
             f"The endpoint goes on answering. Stop everything: dlsys --home {home} down",
             soft_wrap=True,
         )
-

@@ -37,10 +37,13 @@ def write_kaomoji(labels: Iterable[str], target: Path) -> int:
         MissingData: the package kaomoji-dataset is not installed.
     """
     wanted = set(labels)
+    marks = [json.dumps(label) for label in wanted]
     found: dict[str, dict[str, str]] = {}
     # The package's own reader keeps all 82,109 entries with their names in six languages.
     with gzip.open(_kaomoji_file(), "rt", encoding="utf-8") as lines:
         for line in lines:
+            if not any(mark in line for mark in marks):
+                continue
             entry = json.loads(line)
             text = entry["text"].strip()
             if text and entry["category"] in wanted:

@@ -61,16 +61,20 @@ class Show:
         if hint:
             self.console.print(f"  What to do: {hint}")
 
-    def table(self, headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    def table(
+        self, headings: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
+    ) -> None:
         """A table of texts, indented like the rest."""
         from rich import box
         from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
 
-        found = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+        found = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        if title:
+            self.say(title, "bold")
         for heading in headings:
-            found.add_column(heading, overflow="fold")
+            found.add_column(heading, overflow="fold", min_width=len(heading))
         for row in rows:
             found.add_row(*(Text(cell) for cell in row))
         self.console.print(Padding(found, (0, 0, 0, 3)))

@@ -1,4 +1,4 @@
-"""What the demo found out: checks, models, answers; as a dict for programs and tables for people."""
+"""What the demo found out, as a dict for programs and as tables for people."""
 
 from __future__ import annotations
 
@@ -147,13 +147,13 @@ class Summary:
             "Data",
         )
         show.table(
-            ["model", "trained on", "snapshot", "accuracy", "macro-F1", "majority baseline"],
+            ["model", "trained on", "snapshot", "accuracy", "macro-F1", "majority"],
             [
-                [f"{m.name}@v{m.version}", m.dataset, short(m.snapshot), f"{m.accuracy:.3f}",
+                [f"{m.name}@v{m.version}", m.dataset, short(m.snapshot, 8), f"{m.accuracy:.3f}",
                  f"{m.macro_f1:.3f}", f"{m.baseline:.3f}"]
                 for m in self.models
             ],
-            "Models, on rows that they have not seen",
+            "Models on unseen rows, beside always saying the majority label",
         )  # fmt: skip
         show.table(
             ["text", "true", "v1 said", "v2 said"],

@@ -13,8 +13,8 @@ from jupyter_dlsys.cli import output, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import AsJson, EndpointName, Limit, ModelRef, usage
 
-app = typer.Typer(help="Endpoints: what answers, and who may ask.")
-top = typer.Typer()
+app = typer.Typer(rich_markup_mode=None, help="Endpoints: what answers, and who may ask.")
+top = typer.Typer(rich_markup_mode=None)
 EMPTY = "No endpoint yet. Make one: dlsys deploy MODEL@champion"
 COLUMNS = ["name", "model", "version", "state", "message", "url", "updated_at:changed"]
 

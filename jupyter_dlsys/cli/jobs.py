@@ -27,8 +27,8 @@ from jupyter_dlsys.cli.options import (
 if TYPE_CHECKING:
     from jupyter_dlsys.client.results import Job
 
-app = typer.Typer(help="Training: watch, read, stop.")
-top = typer.Typer()
+app = typer.Typer(rich_markup_mode=None, help="Training: watch, read, stop.")
+top = typer.Typer(rich_markup_mode=None)
 EMPTY = "No job yet. Submit one: dlsys submit NOTEBOOK.ipynb -d data=DATASET"
 FOLLOW_SECONDS = 0.5
 

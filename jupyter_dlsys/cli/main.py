@@ -22,7 +22,7 @@ app = typer.Typer(
     help="A deep-learning system: data, training, models, serving, lineage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for group in (system.app, jobs.top, models.top, deployments.top):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from jupyter_dlsys.client.results import Lineage, ModelVersion
 
-runs = typer.Typer(help="Runs: parameters, metrics, curves.")
-models = typer.Typer(help="Registered models: versions, aliases, contracts.")
-top = typer.Typer()
+runs = typer.Typer(rich_markup_mode=None, help="Runs: parameters, metrics, curves.")
+models = typer.Typer(rich_markup_mode=None, help="Registered models: versions, aliases, contracts.")
+top = typer.Typer(rich_markup_mode=None)
 RUN_COLUMNS = ["run_id:run", "name", "experiment", "status", "metrics", "started_at:started"]
 NO_MODEL = "No model yet. A job registers one: mlflow.pytorch.log_model(…, registered_model_name=…)"
 

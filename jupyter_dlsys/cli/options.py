@@ -32,15 +32,11 @@ def _completer(find: Callable[[Client], Iterable[str]]) -> Callable[[str], list[
 
 
 def _running_client() -> Client | None:
-    import os
-
     from jupyter_dlsys.client import embedded
 
-    if session.current().client is None and not os.environ.get("DLSYS_URL"):
-        home = embedded.default_home()
-        if embedded.running(home, timeout=0.5) is None:
-            return None
-    return session.client()
+    known = session.client()
+    home = known.connection.where.home
+    return known if home is None or embedded.running(home, timeout=0.5) else None
 
 
 complete_dataset = _completer(lambda c: [d.name for d in c.datasets.list(limit=200)])

@@ -11,7 +11,7 @@ from jupyter_dlsys.cli import output, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import AsJson
 
-app = typer.Typer()
+app = typer.Typer(rich_markup_mode=None)
 KEPT_UP = {"DLSYS_IDLE_SECONDS": "0"}
 STOP_SECONDS = 30.0
 

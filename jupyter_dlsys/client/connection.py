@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import threading
@@ -25,6 +26,7 @@ T = TypeVar("T")
 Query = Mapping[str, Any]
 SAFE = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 TRIES = 5
+PATIENCE_SECONDS = 30.0
 TIMEOUT = httpx.Timeout(120, connect=10)
 API = "/api/v1"
 
@@ -225,14 +227,15 @@ class Connection:
         timeout: httpx.Timeout | None = None,
     ) -> Iterator[httpx.Response]:
         safe = method in SAFE or "Idempotency-Key" in headers
-        for left in reversed(range(TRIES)):
+        started = time.monotonic()
+        for tries in itertools.count(1):
             try:
                 answer = self._once(method, path, params, content, headers, timeout)
                 break
             except (httpx.TransportError, ApiError) as error:
-                if not left or not self._worth_repeating(error, safe):
+                if _enough(tries, started, error) or not self._worth_repeating(error, safe):
                     raise _explained(error, self.where) from error
-                _pause(TRIES - left, error)
+                _pause(tries, error)
         try:
             yield answer
         except httpx.TransportError as error:
@@ -325,9 +328,16 @@ def _decoded(answer: httpx.Response) -> Any:
         return None
 
 
+def _enough(tries: int, started: float, error: Exception) -> bool:
+    """A part that is starting is worth more patience than a line that breaks."""
+    if getattr(error, "status", 0) == 503:
+        return time.monotonic() - started > PATIENCE_SECONDS
+    return tries >= TRIES
+
+
 def _pause(tries: int, error: Exception) -> None:
     wanted = getattr(error, "retry_after", None) or 0.1 * 2**tries
-    time.sleep(min(5.0, float(wanted)) * random.uniform(0.8, 1.2))
+    time.sleep(min(2.0, float(wanted)) * random.uniform(0.8, 1.2))
 
 
 def _explained(error: Exception, where: Address | Folder) -> Exception:

@@ -16,7 +16,6 @@
 the hint.
 """
 
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -34,6 +34,7 @@ PRIVATE_PREFIXES = ("x-dlsys-", "x-forwarded-", "x-jupyter-")
 KEPT_BACK = HOP | {"set-cookie", "server", "date", "content-security-policy", "www-authenticate"}
 MAX_BODY = 20 * 2**30
 QUEUE = 8
+SMALL_BODY = 1 << 20
 MLFLOW_HEADER_COOKIE = "mlflow-request-header-X-XSRFToken"
 
 
@@ -44,12 +45,17 @@ class ProxyHandler(PlatformHandler):
     _body: asyncio.Queue[bytes | None]
     _task: asyncio.Task[httpx.Response] | None = None
     _relay: asyncio.Task[None] | None = None
+    _refusal: web.HTTPError | None = None
     _taken = False
     _gone = False
 
     async def prepare(self) -> None:  # type: ignore[override]
         """Check the caller, then begin to pass the request on before its body is here."""
-        await super().prepare()
+        try:
+            await super().prepare()
+        except web.HTTPError as error:
+            self._refuse(error)
+            return
         if self._finished:
             return
         cast(Any, self.request.connection).set_max_body_size(MAX_BODY)
@@ -57,11 +63,20 @@ class ProxyHandler(PlatformHandler):
         self._task = asyncio.create_task(self._send())
         self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
+    def _refuse(self, error: web.HTTPError) -> None:
+        """Now if the body is long, else after it: an answer before an unread body gets lost."""
+        length = self.request.headers.get("Content-Length", "0")
+        if "Transfer-Encoding" in self.request.headers or int(length) > SMALL_BODY:
+            raise error
+        self._refusal = error
+
     async def data_received(self, chunk: bytes) -> None:
         """A piece of the body; waits while the platform is slower than the browser."""
         await self._hand_on(chunk)
 
     async def _proxy(self, *_: str) -> None:
+        if self._refusal is not None:
+            raise self._refusal
         assert self._task is not None
         await self._hand_on(None)
         try:

@@ -1,19 +1,23 @@
-"""Every code that the platform can answer with is in docs/errors.md, and the page names no other."""
+"""Every code that the platform can answer with is in docs/errors.md, and no other code is there."""
 
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
+import dlsys_server.app  # loads every room, and so every subclass of the tree
 from dlsys_server.api.problems import HTTP_CODES
 from dlsys_server.core.errors import DlsysError
 from dlsys_server.metadata.mlflow.errors import MlflowError
+from jupyter_dlsys.client import errors
+from jupyter_dlsys.server_extension.backend import Starting
 
 ROOT = Path(__file__).resolve().parents[2]
 PLATFORM = ROOT / "server" / "dlsys_server"
 PAGE = ROOT / "docs" / "errors.md"
-SDK_ONLY = "## Codes of the doors"
+DOORS = "## Codes of the doors"
 
 
 def _tree(kind: type[DlsysError]) -> set[str]:
@@ -47,16 +51,30 @@ def _literals(path: Path) -> set[str]:
     return found
 
 
+@functools.cache
 def _in_code() -> set[str]:
+    assert dlsys_server.app.ROUTERS
     found = _tree(DlsysError) | set(HTTP_CODES.values())
     for path in sorted(PLATFORM.rglob("*.py")):
         found |= _literals(path)
     return found
 
 
+def _of_the_doors() -> set[str]:
+    found: set[str] = set()
+    pending: list[type[errors.DlsysError]] = [errors.DlsysError, Starting]
+    while pending:
+        kind = pending.pop()
+        found.add(kind.code)
+        pending += kind.__subclasses__()
+    for path in sorted((ROOT / "jupyter_dlsys").rglob("*.py")):
+        found |= _literals(path)
+    return found
+
+
 def _on_page() -> dict[str, str]:
     """Code → the rest of its row, of the platform's part of the page."""
-    text = PAGE.read_text("utf-8").partition(SDK_ONLY)[0]
+    text = PAGE.read_text("utf-8").partition(DOORS)[0]
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (.+) \|$", text, re.MULTILINE)
     return dict(rows)
 
@@ -69,6 +87,11 @@ def test_the_reader_of_the_code_finds_codes() -> None:
 
 def test_every_code_of_the_platform_is_documented() -> None:
     assert sorted(_in_code() - set(_on_page())) == []
+
+
+def test_every_code_of_the_doors_is_documented() -> None:
+    named = set(re.findall(r"`([a-z0-9-]+)`", PAGE.read_text("utf-8")))
+    assert sorted(_of_the_doors() - named) == []
 
 
 def test_the_page_names_no_code_that_is_gone() -> None:

@@ -196,11 +196,15 @@ def mix(values: npt.NDArray[np.uint64]) -> Hashes:
 
 def hash_values(values: Iterable[Any]) -> Hashes:
     """64 bits of BLAKE2b of each value (text, bytes, or the repr of anything else)."""
-    digests = b"".join(hashlib.blake2b(_bytes(v), digest_size=8).digest() for v in values)
-    return np.frombuffer(digests, "<u8").astype(np.uint64)
+    found, blake = list(values), hashlib.blake2b
+    if found and all(type(value) is str for value in found):
+        digests = [blake(value.encode(), digest_size=8).digest() for value in found]
+    else:
+        digests = [blake(_bytes(value), digest_size=8).digest() for value in found]
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
 
 
 def _bytes(value: Any) -> bytes:
     if isinstance(value, bytes):
         return value
-    return (value if isinstance(value, str) else repr(value)).encode("utf-8", "surrogatepass")
+    return (value if isinstance(value, str) else repr(value)).encode()

@@ -113,9 +113,8 @@ def test_many_writers_of_the_same_and_of_other_blobs(store: ObjectStore) -> None
 
     def work(number: int) -> None:
         for i in range(10):
-            for data in (b"same %d" % i, b"own %d %d" % (number, i)):
-                if store.get(store.put(data)) != data:
-                    wrong.append(data)
+            blobs = [b"same %d" % i, b"own %d %d" % (number, i)]
+            wrong.extend(data for data in blobs if store.get(store.put(data)) != data)
 
     threads = [threading.Thread(target=work, args=(n,)) for n in range(6)]
     for thread in threads:

@@ -144,8 +144,8 @@ def test_a_first_commit_makes_the_dataset_and_a_refused_one_leaves_nothing(
     made = client.datasets.commit("fresh", pd.DataFrame(ROWS), message="m", tags={"k": "v"})
     assert (made.version, made.rows, made.tags) == (1, 10, {"k": "v"})
     assert client.datasets.show("fresh").kind == "text-classification"
+    (tmp_path / "bad.csv").write_text("text,label\nhi,happy\nho,sad,more\n")
     with pytest.raises(ApiError) as caught:
-        (tmp_path / "bad.csv").write_text("text,label\nhi,happy\nho,sad,more\n")
         client.datasets.commit("stale", tmp_path / "bad.csv")
     assert any(problem.row == 2 for problem in caught.value.errors)
     with pytest.raises(NotFound):

@@ -132,7 +132,7 @@ def test_two_writers_lose_nothing(room: Room) -> None:
         try:
             for number in range(8):
                 room.commit("tweets", "a.csv", csv((f"{writer}-{number}", f"label{writer}")))
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             failed.append(error)
 
     threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import dlsys_server
-import jupyter_dlsys
 from dlsys_server.serving.worker import frames
+from jupyter_dlsys.contract import encoding
 
 _log = logging.getLogger(__name__)
 _GRACE = 2.0
@@ -162,7 +162,10 @@ def remove_left_scratch(home: Path) -> None:
 
 def _environment(scratch: Path, threads: int) -> dict[str, str]:
     """Nothing of ours: no tokens, no DLSYS_*, no registry."""
-    roots = {str(Path(str(m.__file__)).parent.parent) for m in (dlsys_server, jupyter_dlsys)}
+    roots = {
+        str(Path(str(dlsys_server.__file__)).parents[1]),
+        str(Path(str(encoding.__file__)).parents[2]),
+    }
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(scratch),

@@ -21,6 +21,7 @@ import orjson
 import uvicorn
 
 from dlsys_server.serving.gateway.control import ControlApp
+from dlsys_server.serving.gateway.http import OneWriteProtocol
 from dlsys_server.serving.gateway.link import remove_left_scratch
 from dlsys_server.serving.gateway.public import PublicApp
 from dlsys_server.serving.gateway.spares import WorkerStarter
@@ -128,7 +129,7 @@ class _Server(uvicorn.Server):
 
     def __init__(self, app: Any, drain: int) -> None:
         config = uvicorn.Config(
-            app, lifespan="off", http="httptools", ws="none", loop="none", log_config=None,
+            app, lifespan="off", http=OneWriteProtocol, ws="none", loop="none", log_config=None,
             access_log=False, server_header=False, proxy_headers=False, date_header=False,
             interface="asgi3", backlog=_BACKLOG, timeout_graceful_shutdown=drain,
             timeout_keep_alive=75,

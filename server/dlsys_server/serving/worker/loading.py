@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import logging
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,15 @@ from dlsys_server.serving.worker.models import (
 from dlsys_server.serving.worker.signatures import inputs_from_metadata, inputs_from_signature
 
 _log = logging.getLogger(__name__)
+_LATE_IMPORTS = ("torch.export.pt2_archive._package", "torch._inductor.sizevars")
+"""What torch imports when it loads its first graph: most of the time that this takes."""
+
+
+def import_ahead() -> None:
+    """Make the first load fast. Where torch is built otherwise, it imports them when it needs to."""
+    for name in _LATE_IMPORTS:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
 
 
 def load(folder: Path, trust: trust_rules.Trust) -> tuple[LoadedModel, list[str]]:
@@ -75,6 +86,7 @@ def _load_graph(folder: Path, contract: Contract) -> tuple[LoadedModel, list[str
     contract["outputs"] = [
         _output(name, column) for name, column in zip(head.names(), one, strict=True)
     ]
+    model.skip_repeated_checks()
     return model, notes
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import socket
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from dlsys_server.serving.worker import frames, sandbox
 from dlsys_server.serving.worker.batches import Batch, answer
-from dlsys_server.serving.worker.loading import load
+from dlsys_server.serving.worker.loading import import_ahead, load
 from dlsys_server.serving.worker.models import LoadedModel, ModelFault
 from dlsys_server.serving.worker.trust import RefusedModel
 
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 def run(channel: socket.socket, scratch: Path, parent: int) -> int:
     """Serve until the gateway closes the channel. Returns the exit status."""
+    if not select.select([channel], [], [], 0)[0]:
+        import_ahead()  # a spare: its model comes later
     first = frames.receive(channel)
     if first is None:
         return 0

@@ -71,6 +71,14 @@ class GraphModel:
         self._head = head
         self.contract = contract
 
+    def skip_repeated_checks(self) -> None:
+        """From now on call the graph without torch's hooks, which check number and nesting of the
+        arguments at each call (more than the work of a small model). Those never change here, and
+        guards on shapes are part of the graph; a graph without them keeps its hooks.
+        """
+        if hasattr(self._graph, "_guards_fn"):
+            self._graph = self._graph.forward
+
     def predict(self, columns: list[Column], rows: int) -> list[Column]:
         specs = self.contract["inputs"]
         tensors = [self._tensor(s, c) for s, c in zip(specs, columns, strict=True)]

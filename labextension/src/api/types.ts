@@ -1,0 +1,94 @@
+import type { components } from './schema.gen';
+
+type Schemas = components['schemas'];
+
+/** A request body of which only `Required` must be given. */
+type Body<T, Required extends keyof T> = Pick<T, Required> & Partial<T>;
+
+export type Dataset = Schemas['Dataset'];
+export type Version = Schemas['Version'];
+export type VersionSummary = Schemas['VersionSummary'];
+export type Column = Schemas['Column'];
+export type ColumnStatistics = Schemas['ColumnStatistics'];
+export type Statistics = Schemas['Statistics'];
+export type Histogram = Schemas['Histogram'];
+export type ValueCount = Schemas['ValueCount'];
+export type Rows = Schemas['Rows'];
+export type Diff = Schemas['Diff'];
+export type Kind = Dataset['kind'];
+export type Upload = Schemas['Upload'];
+export type CreateDataset = Body<Schemas['CreateDataset'], 'name'>;
+export type CommitRequest = Partial<
+  Omit<Schemas['CommitRequest'], 'files'> & { files: { upload: string; format?: Format | null }[] }
+>;
+export type Format = 'csv' | 'jsonl' | 'parquet' | 'arrow' | 'images-zip';
+
+export type Job = Schemas['Job'];
+export type JobState = Job['state'];
+export type Artifact = Schemas['Artifact'];
+export type NotebookInfo = Schemas['NotebookInfo'];
+export type Parameter = Schemas['Parameter'];
+export type SourceFile = Schemas['SourceFile'];
+export type InputRequest = Body<Schemas['InputRequest'], 'dataset'>;
+export interface IResources {
+  cpus?: number;
+  gpus?: number;
+  memory_bytes?: number | null;
+}
+export type SubmitRequest = {
+  source: SourceFile;
+  resources?: IResources;
+  inputs?: Record<string, InputRequest>;
+} & Partial<Omit<Schemas['SubmitRequest'], 'source' | 'resources' | 'inputs'>>;
+
+export type Model = Schemas['Model'];
+export type ModelVersion = Schemas['ModelVersion'];
+export type MetricSeries = Schemas['MetricSeries'];
+export type Run = Schemas['Run'];
+export type Lineage = Schemas['Lineage'];
+export type LineageNode = Schemas['LineageNode'];
+
+export type Deployment = Schemas['Deployment'];
+export type DeployRequest = Body<Schemas['DeployRequest'], 'model'>;
+export type Prediction = Schemas['Prediction'];
+export type IssuedToken = Schemas['IssuedToken'];
+export type TokenInfo = Schemas['TokenInfo'];
+export type TokenRequest = Body<Schemas['TokenRequest'], 'name'>;
+
+export type Health = Schemas['Health'];
+export type Whoami = Schemas['Whoami'];
+export type Worker = Schemas['Worker'];
+export type Problem = Schemas['Problem'];
+export type FieldProblem = Schemas['FieldProblem'];
+
+/** One page of a list. */
+export interface IPage<T> {
+  items: T[];
+  next_cursor?: string | null;
+}
+
+/** Where a list goes on. */
+export interface IPaging {
+  limit?: number;
+  cursor?: string;
+}
+
+/** States from which a job does not move. */
+export const TERMINAL: ReadonlySet<JobState> = new Set<JobState>([
+  'succeeded',
+  'failed',
+  'cancelled',
+  'skipped',
+  'lost'
+]);
+
+/** One row of the event log, as the streams send it. */
+export interface IEvent {
+  seq: number;
+  at: string;
+  topic: string;
+  project: string;
+  subject: string;
+  actor: string;
+  payload?: Record<string, unknown>;
+}

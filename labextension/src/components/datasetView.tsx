@@ -1,0 +1,187 @@
+import { codeIcon, fileUploadIcon, runIcon, treeViewIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { Dataset, Diff, Problem, Rows, Version, VersionSummary } from '../api/types';
+import { Badge, Button, EmptyState, Facts } from './basics';
+import { CopyMenu } from './copyMenu';
+import { ColumnCards } from './columnCards';
+import { DiffView } from './diffView';
+import { useEnv } from './env';
+import { ago, bytes, count, moment, shortHash } from './format';
+import { ProblemNote } from './problem';
+import { RowsTable } from './rowsTable';
+import { Tabs } from './tabs';
+import { VersionList } from './versionList';
+import { kindWord } from './words';
+
+export interface IDatasetView {
+  dataset: Dataset;
+  history: readonly VersionSummary[];
+  more: boolean;
+  version: Version | null;
+  rows: Rows | null;
+  rowsProblem: Problem | null;
+  diff: Diff | null;
+  onShow: (version: number) => void;
+  onOlder: () => void;
+  onPage: (offset: number, where: string) => void;
+  onCompare: (base: number, target: number) => Promise<void>;
+  onTag: (tag: string, version: number, move: boolean) => Promise<void>;
+  onUntag: (tag: string) => Promise<void>;
+  onInsert: (code: string) => void;
+}
+
+export function DatasetView(props: IDatasetView): React.ReactElement {
+  const { trans } = useEnv();
+  const { dataset, version } = props;
+  return (
+    <div className="jp-dlsys-Page">
+      <DatasetHeader {...props} />
+      {dataset.version === 0 ? (
+        <EmptyDataset name={dataset.name} />
+      ) : (
+        <div className="jp-dlsys-Columns">
+          <VersionList {...props} shown={version?.version ?? 0} />
+          <Tabs
+            label={trans.__('What to see of this version')}
+            tabs={[
+              { id: 'rows', label: trans.__('Rows'), render: () => <RowsTab {...props} /> },
+              {
+                id: 'statistics',
+                label: trans.__('Statistics'),
+                count: version?.columns.length,
+                render: () => (version ? <ColumnCards version={version} /> : null)
+              },
+              {
+                id: 'diff',
+                label: trans.__('Compare versions'),
+                render: () => <DiffView {...props} />
+              }
+            ]}
+          />
+        </div>
+      )}
+    </div>
+  );
+}
+
+function DatasetHeader(props: IDatasetView): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { dataset, version } = props;
+  const ref = `${dataset.name}@v${version?.version ?? dataset.version}`;
+  const python = `import jupyter_dlsys as dlsys\n\nds = dlsys.dataset("${ref}")\nds.to_pandas().head()`;
+  return (
+    <header className="jp-dlsys-Header">
+      <div className="jp-dlsys-Header-title">
+        <h2>{dataset.name}</h2>
+        <Badge text={kindWord(trans, dataset.kind)} />
+        {version ? <Badge tone="ok" text={`v${version.version}`} title={version.hash} /> : null}
+      </div>
+      {dataset.description ? <p>{dataset.description}</p> : null}
+      {version ? <VersionFacts version={version} /> : null}
+      <div className="jp-dlsys-Actions">
+        <Button
+          kind="primary"
+          icon={runIcon}
+          label={trans.__('Train on this')}
+          disabled={!dataset.version}
+          onClick={() => open({ kind: 'submit', dataset: ref })}
+        />
+        <Button
+          icon={codeIcon}
+          label={trans.__('Insert code')}
+          onClick={() => props.onInsert(python)}
+        />
+        <Button
+          icon={fileUploadIcon}
+          label={trans.__('Commit file…')}
+          onClick={() => open({ kind: 'commit', dataset: dataset.name })}
+        />
+        <Button
+          icon={treeViewIcon}
+          label={trans.__('Lineage')}
+          disabled={!dataset.version}
+          onClick={() => open({ kind: 'lineage', ref: `dataset/${ref}` })}
+        />
+        <CopyMenu
+          copies={{
+            magic: `%dlsys datasets show ${ref}`,
+            cli: `dlsys datasets show ${ref}`,
+            python
+          }}
+        />
+      </div>
+    </header>
+  );
+}
+
+function VersionFacts(props: { version: Version }): React.ReactElement {
+  const { trans } = useEnv();
+  const { version } = props;
+  return (
+    <Facts
+      items={[
+        [trans.__('Rows'), count(version.rows)],
+        [trans.__('Size'), bytes(version.bytes)],
+        [trans.__('Labels'), version.labels.length ? version.labels.join(', ') : ''],
+        [trans.__('By'), version.author],
+        [
+          trans.__('Committed'),
+          <time key="t" dateTime={version.created_at} title={moment(version.created_at)}>
+            {ago(version.created_at)}
+          </time>
+        ],
+        [
+          trans.__('Content hash'),
+          <code key="h" title={version.hash}>
+            {shortHash(version.hash)}
+          </code>
+        ]
+      ]}
+    />
+  );
+}
+
+function EmptyDataset(props: { name: string }): React.ReactElement {
+  const { trans, open } = useEnv();
+  return (
+    <EmptyState
+      icon={fileUploadIcon}
+      title={trans.__('No rows yet')}
+      text={trans.__('Commit a file to make version 1.')}
+    >
+      <Button
+        kind="primary"
+        label={trans.__('Commit file…')}
+        onClick={() => open({ kind: 'commit', dataset: props.name })}
+      />
+    </EmptyState>
+  );
+}
+
+function RowsTab(props: IDatasetView): React.ReactElement {
+  const { trans } = useEnv();
+  const [where, setWhere] = React.useState('');
+  return (
+    <>
+      <form
+        className="jp-dlsys-Toolbar"
+        onSubmit={event => {
+          event.preventDefault();
+          props.onPage(0, where);
+        }}
+      >
+        <input
+          className="jp-dlsys-Input jp-mod-code"
+          aria-label={trans.__('Rows that fulfil')}
+          placeholder={trans.__("Filter, e.g. label == 'happy'")}
+          value={where}
+          onChange={event => setWhere(event.target.value)}
+        />
+        <Button submit label={trans.__('Filter')} />
+      </form>
+      {props.rowsProblem ? <ProblemNote problem={props.rowsProblem} /> : null}
+      <RowsTable rows={props.rows} onPage={offset => props.onPage(offset, where)} />
+    </>
+  );
+}

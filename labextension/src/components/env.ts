@@ -1,0 +1,29 @@
+import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import { nullTranslator } from '@jupyterlab/translation';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+
+import type { Target } from '../models/targets';
+
+/** What every component may need and no component fetches. */
+export interface IEnv {
+  trans: TranslationBundle;
+  /** Changes with the theme; what is drawn on a canvas is drawn anew. */
+  theme: string;
+  dark: boolean;
+  rendermime: IRenderMimeRegistry | null;
+  open(target: Target): void;
+  copy(text: string): void;
+}
+
+export const EnvContext = React.createContext<IEnv>({
+  trans: nullTranslator.load('jupyter_dlsys'),
+  theme: '',
+  dark: false,
+  rendermime: null,
+  open: () => undefined,
+  copy: () => undefined
+});
+
+export const useEnv = (): IEnv => React.useContext(EnvContext);
+export const useTrans = (): TranslationBundle => React.useContext(EnvContext).trans;

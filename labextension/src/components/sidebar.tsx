@@ -1,0 +1,268 @@
+import {
+  addIcon,
+  caretDownIcon,
+  caretRightIcon,
+  fileUploadIcon,
+  kernelIcon,
+  notebookIcon,
+  offlineBoltIcon,
+  spreadsheetIcon
+} from '@jupyterlab/ui-components';
+import type { LabIcon } from '@jupyterlab/ui-components';
+import * as React from 'react';
+
+import type { Dataset, Deployment, Job, Model, Problem, Worker } from '../api/types';
+import { Badge, Button, EmptyState, Skeleton } from './basics';
+import { useEnv } from './env';
+import { ProblemNote } from './problem';
+import type { Tone } from './words';
+import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow } from './sidebarRows';
+
+export interface IListState<T> {
+  items: readonly T[];
+  loaded: boolean;
+  more: boolean;
+  problem: Problem | null;
+}
+
+export interface ISidebar {
+  state: 'starting' | 'ready' | 'unavailable';
+  problem: Problem | null;
+  datasets: IListState<Dataset>;
+  jobs: IListState<Job>;
+  models: IListState<Model>;
+  endpoints: IListState<Deployment>;
+  workers: readonly Worker[];
+  onRetry: () => void;
+}
+
+export function Sidebar(props: ISidebar): React.ReactElement {
+  const { trans } = useEnv();
+  const [filter, setFilter] = React.useState('');
+  if (props.state === 'unavailable') {
+    return (
+      <div className="jp-dlsys-Sidebar-message">
+        <EmptyState
+          icon={offlineBoltIcon}
+          title={trans.__('The system is not available')}
+          text={trans.__('Your files and kernels are not affected.')}
+        />
+        {props.problem ? <ProblemNote problem={props.problem} onRetry={props.onRetry} /> : null}
+      </div>
+    );
+  }
+  if (props.state === 'starting') {
+    return (
+      <div className="jp-dlsys-Sidebar-message" aria-live="polite">
+        <p className="jp-dlsys-Starting">
+          <span className="jp-dlsys-Spinner" aria-hidden="true" />
+          {trans.__('Starting the system… the first time takes a few seconds.')}
+        </p>
+        <Skeleton lines={6} height={18} />
+      </div>
+    );
+  }
+  return (
+    <div className="jp-dlsys-Sidebar" onKeyDown={moveFocus}>
+      <input
+        type="search"
+        className="jp-dlsys-Input"
+        placeholder={trans.__('Filter by name')}
+        aria-label={trans.__('Filter by name')}
+        value={filter}
+        onChange={event => setFilter(event.target.value)}
+      />
+      <SidebarSections {...props} filter={filter.trim().toLowerCase()} />
+    </div>
+  );
+}
+
+function SidebarSections(props: ISidebar & { filter: string }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const keep = (name: string): boolean => name.toLowerCase().includes(props.filter);
+  const jobs = props.jobs.items.filter(job => keep(job.name) || keep(job.id));
+  const active = props.jobs.items.filter(
+    job => job.state === 'running' || job.state === 'starting'
+  ).length;
+  const endpoints = props.endpoints.items.filter(endpoint => keep(endpoint.name));
+  return (
+    <>
+      <DataSection {...props} keep={keep} />
+      <Group
+        title={trans.__('Jobs')}
+        count={props.jobs.items.length}
+        live={active ? trans.__('%1 running', active) : ''}
+        list={props.jobs}
+        empty={
+          <EmptyState
+            icon={notebookIcon}
+            title={trans.__('Nothing has run yet')}
+            text={trans.__(
+              'Open a notebook and press “Run as job”; it runs on its own, even when this window is closed.'
+            )}
+          >
+            <Button label={trans.__('Run a notebook')} onClick={() => open({ kind: 'submit' })} />
+          </EmptyState>
+        }
+        action={{
+          icon: addIcon,
+          label: trans.__('Run a notebook as a job'),
+          run: () => open({ kind: 'submit' })
+        }}
+      >
+        {jobs.map(job => (
+          <JobRow key={job.id} job={job} />
+        ))}
+      </Group>
+      <Group
+        title={trans.__('Models')}
+        count={props.models.items.length}
+        live={endpoints.length ? trans.__('%1 deployed', endpoints.length) : ''}
+        tone="ok"
+        list={props.models}
+        empty={
+          <EmptyState
+            icon={kernelIcon}
+            title={trans.__('No model yet')}
+            text={trans.__(
+              'A job that logs a model with registered_model_name shows it here, ready to deploy.'
+            )}
+          />
+        }
+      >
+        {props.models.items
+          .filter(model => keep(model.name))
+          .map(model => (
+            <ModelRow key={model.name} model={model} />
+          ))}
+        {endpoints.length ? (
+          <li className="jp-dlsys-Sub" role="presentation">
+            {trans.__('Endpoints')}
+          </li>
+        ) : null}
+        {endpoints.map(endpoint => (
+          <EndpointRow key={endpoint.name} endpoint={endpoint} />
+        ))}
+      </Group>
+      <ComputeSection workers={props.workers} />
+    </>
+  );
+}
+
+function DataSection(props: ISidebar & { keep: (name: string) => boolean }): React.ReactElement {
+  const { trans, open } = useEnv();
+  return (
+    <Group
+      title={trans.__('Data')}
+      count={props.datasets.items.length}
+      list={props.datasets}
+      empty={
+        <EmptyState
+          icon={spreadsheetIcon}
+          title={trans.__('Start with data')}
+          text={trans.__(
+            'Commit a CSV, JSON Lines or Parquet file: every version is kept and can be trained on again.'
+          )}
+        >
+          <Button
+            kind="primary"
+            icon={fileUploadIcon}
+            label={trans.__('Commit a file')}
+            onClick={() => open({ kind: 'commit' })}
+          />
+        </EmptyState>
+      }
+      action={{
+        icon: addIcon,
+        label: trans.__('Commit a file'),
+        run: () => open({ kind: 'commit' })
+      }}
+    >
+      {props.datasets.items
+        .filter(dataset => props.keep(dataset.name))
+        .map(dataset => (
+          <DatasetRow key={dataset.name} dataset={dataset} />
+        ))}
+    </Group>
+  );
+}
+
+function ComputeSection(props: { workers: readonly Worker[] }): React.ReactElement {
+  const { trans } = useEnv();
+  const list = { items: props.workers, loaded: true, more: false, problem: null };
+  return (
+    <Group
+      title={trans.__('Compute')}
+      count={props.workers.length}
+      list={list}
+      empty={<p className="jp-dlsys-Weak">{trans.__('No machine is connected.')}</p>}
+    >
+      {props.workers.map(worker => (
+        <ComputeRows key={worker.name} worker={worker} />
+      ))}
+    </Group>
+  );
+}
+
+function Group(props: {
+  title: string;
+  count: number;
+  live?: string;
+  tone?: Tone;
+  list: IListState<unknown>;
+  empty: React.ReactNode;
+  action?: { icon: LabIcon; label: string; run: () => void };
+  children: React.ReactNode;
+}): React.ReactElement {
+  const { trans } = useEnv();
+  const [open, setOpen] = React.useState(true);
+  const id = React.useId();
+  const Caret = open ? caretDownIcon : caretRightIcon;
+  const { list } = props;
+  return (
+    <section className="jp-dlsys-Group" aria-labelledby={id}>
+      <header>
+        <button type="button" aria-expanded={open} data-row onClick={() => setOpen(!open)}>
+          <Caret.react tag="span" className="jp-dlsys-Caret" />
+          <span id={id}>{props.title}</span>
+          <span className="jp-dlsys-Count">{props.count}</span>
+          {props.live ? <Badge tone={props.tone ?? 'busy'} text={props.live} /> : null}
+        </button>
+        {props.action ? (
+          <Button
+            kind="quiet"
+            iconOnly
+            icon={props.action.icon}
+            label={props.action.label}
+            onClick={props.action.run}
+          />
+        ) : null}
+      </header>
+      {!open ? null : list.problem ? (
+        <ProblemNote problem={list.problem} />
+      ) : !list.loaded ? (
+        <Skeleton lines={2} height={18} />
+      ) : list.items.length === 0 ? (
+        props.empty
+      ) : (
+        <ul>{props.children}</ul>
+      )}
+      {list.more ? <p className="jp-dlsys-Weak">{trans.__('Only the newest are shown.')}</p> : null}
+    </section>
+  );
+}
+
+/** Arrow keys move between rows and headings, as in a tree. */
+function moveFocus(event: React.KeyboardEvent<HTMLDivElement>): void {
+  const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!by) {
+    return;
+  }
+  const rows = [...event.currentTarget.querySelectorAll<HTMLElement>('input, [data-row]')];
+  const at = rows.indexOf(document.activeElement as HTMLElement);
+  const next = rows[Math.max(0, Math.min(rows.length - 1, at + by))];
+  if (at >= 0 && next) {
+    next.focus();
+    event.preventDefault();
+  }
+}

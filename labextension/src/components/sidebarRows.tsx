@@ -1,0 +1,169 @@
+import * as React from 'react';
+
+import type { Dataset, Deployment, Job, Model, Worker } from '../api/types';
+import { Badge } from './basics';
+import { useEnv } from './env';
+import { ago, bytes, count, metric } from './format';
+import { endpointTone, endpointWord, jobTone, jobWord, kindWord } from './words';
+
+interface IRow {
+  name: string;
+  detail: React.ReactNode;
+  badge?: React.ReactNode;
+  title?: string;
+  progress?: number | null;
+  onOpen: () => void;
+  context?: Record<string, string>;
+}
+
+function Row(props: IRow): React.ReactElement {
+  return (
+    <li>
+      <button
+        type="button"
+        className="jp-dlsys-Row"
+        data-row
+        title={props.title}
+        onClick={props.onOpen}
+        {...props.context}
+      >
+        <span className="jp-dlsys-Row-name">{props.name}</span>
+        {props.badge}
+        <span className="jp-dlsys-Row-detail">{props.detail}</span>
+        {props.progress !== null && props.progress !== undefined ? (
+          <span className="jp-dlsys-Progress" aria-hidden="true">
+            <span style={{ width: `${100 * props.progress}%` }} />
+          </span>
+        ) : null}
+      </button>
+    </li>
+  );
+}
+
+export function DatasetRow(props: { dataset: Dataset }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { dataset } = props;
+  const detail = dataset.version
+    ? trans.__('%1 rows · %2', count(dataset.rows), ago(dataset.updated_at))
+    : trans.__('empty');
+  return (
+    <Row
+      name={dataset.name}
+      title={`${kindWord(trans, dataset.kind)} · ${bytes(dataset.bytes)}`}
+      badge={<span className="jp-dlsys-Tagline">v{dataset.version}</span>}
+      detail={detail}
+      onOpen={() => open({ kind: 'dataset', name: dataset.name })}
+      context={{ 'data-dlsys-dataset': dataset.name }}
+    />
+  );
+}
+
+export function JobRow(props: { job: Job }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { job } = props;
+  const busy = job.state === 'running' || job.state === 'starting';
+  const total = job.progress?.total ?? 0;
+  const lead = Object.entries(job.metrics ?? {}).find(([key]) => /acc|f1|auc/.test(key));
+  const parts = [
+    job.state === 'queued' ? job.reason : ago(job.finished_at ?? job.created_at),
+    busy && total ? trans.__('cell %1 of %2', job.progress.done, total) : '',
+    lead && !busy ? `${lead[0]} ${metric(lead[1])}` : ''
+  ];
+  return (
+    <Row
+      name={job.name}
+      title={job.reason}
+      badge={<Badge tone={jobTone(job.state)} text={jobWord(trans, job.state)} />}
+      detail={parts.filter(Boolean).join(' · ')}
+      progress={busy && total ? job.progress.done / total : null}
+      onOpen={() => open({ kind: 'job', id: job.id })}
+    />
+  );
+}
+
+export function ModelRow(props: { model: Model }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { model } = props;
+  const aliases = Object.entries(model.aliases ?? {}).map(
+    ([alias, version]) => `@${alias} v${version}`
+  );
+  return (
+    <Row
+      name={model.name}
+      badge={model.latest ? <span className="jp-dlsys-Tagline">v{model.latest}</span> : null}
+      detail={aliases.join(' · ') || trans.__('changed %1', ago(model.updated_at))}
+      onOpen={() => open({ kind: 'model', name: model.name })}
+    />
+  );
+}
+
+export function EndpointRow(props: { endpoint: Deployment }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { endpoint } = props;
+  const rate = endpoint.statistics?.requests_per_second ?? 0;
+  return (
+    <Row
+      name={endpoint.name}
+      title={endpoint.message}
+      badge={
+        <Badge tone={endpointTone(endpoint.state)} text={endpointWord(trans, endpoint.state)} />
+      }
+      detail={[endpoint.model, rate > 0 ? trans.__('%1 requests/s', metric(rate)) : '']
+        .filter(Boolean)
+        .join(' · ')}
+      onOpen={() => open({ kind: 'endpoint', name: endpoint.name })}
+    />
+  );
+}
+
+export function ComputeRows(props: { worker: Worker }): React.ReactElement {
+  const { trans } = useEnv();
+  const { worker } = props;
+  return (
+    <li className="jp-dlsys-Worker">
+      <strong>{worker.name}</strong>
+      <Gauge label={trans.__('CPU')} used={worker.cpus_used} all={worker.cpus} show={metric} />
+      <Gauge
+        label={trans.__('Memory')}
+        used={worker.memory_bytes_used}
+        all={worker.memory_bytes}
+        show={bytes}
+      />
+      {worker.gpus.length ? (
+        <Gauge
+          label={trans.__('GPU')}
+          used={worker.gpus_used}
+          all={worker.gpus.length}
+          show={metric}
+        />
+      ) : (
+        <span className="jp-dlsys-Weak">{trans.__('No GPU')}</span>
+      )}
+    </li>
+  );
+}
+
+function Gauge(props: {
+  label: string;
+  used: number;
+  all: number;
+  show: (v: number) => string;
+}): React.ReactElement {
+  const part = props.all ? Math.min(1, props.used / props.all) : 0;
+  return (
+    <div
+      className="jp-dlsys-Gauge"
+      role="meter"
+      aria-label={props.label}
+      aria-valuemin={0}
+      aria-valuemax={props.all}
+      aria-valuenow={props.used}
+    >
+      <span>{props.label}</span>
+      <span className="jp-dlsys-Bars-track">
+        <span className="jp-dlsys-Bars-fill" style={{ width: `${100 * part}%` }} />
+      </span>
+      <span className="jp-mod-number">{`${props.show(props.used)} / ${props.show(props.all)}`}</span>
+    </div>
+  );
+}

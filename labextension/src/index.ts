@@ -1,0 +1,33 @@
+import { commitPlugin } from './plugins/commit';
+import { corePlugin } from './plugins/core';
+import { datasetPlugin } from './plugins/dataset';
+import { endpointPlugin } from './plugins/endpoint';
+import { filesPlugin } from './plugins/files';
+import { jobPlugin } from './plugins/job';
+import { launcherPlugin } from './plugins/launcher';
+import { lineagePlugin } from './plugins/lineage';
+import { modelPlugin } from './plugins/model';
+import { notebookPlugin } from './plugins/notebook';
+import { notificationsPlugin } from './plugins/notifications';
+import { sidebarPlugin } from './plugins/sidebar';
+import { statusPlugin } from './plugins/status';
+import { submitPlugin } from './plugins/submit';
+
+export { IDlsys } from './tokens';
+
+export default [
+  corePlugin,
+  sidebarPlugin,
+  datasetPlugin,
+  commitPlugin,
+  submitPlugin,
+  jobPlugin,
+  modelPlugin,
+  endpointPlugin,
+  lineagePlugin,
+  notebookPlugin,
+  filesPlugin,
+  launcherPlugin,
+  statusPlugin,
+  notificationsPlugin
+];

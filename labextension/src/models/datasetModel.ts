@@ -1,0 +1,150 @@
+import { Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
+
+import { operations } from '../api/operations';
+import { toProblem } from '../api/problem';
+import type { Dataset, Diff, IEvent, Problem, Rows, Version, VersionSummary } from '../api/types';
+import type { Session } from './session';
+
+export const ROWS_PAGE = 50;
+
+/** One dataset: its history, the version on show, its rows, a diff. */
+export class DatasetModel {
+  constructor(
+    private readonly _session: Session,
+    readonly name: string,
+    private _wanted: number | null = null
+  ) {}
+
+  dataset: Dataset | null = null;
+  history: readonly VersionSummary[] = [];
+  more: string | null = null;
+  version: Version | null = null;
+  rows: Rows | null = null;
+  diff: Diff | null = null;
+  problem: Problem | null = null;
+  rowsProblem: Problem | null = null;
+  removed = false;
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  async open(): Promise<void> {
+    if (!(await this._session.connect())) {
+      this.problem = this._session.system.problem;
+      this._changed.emit();
+      return;
+    }
+    this._session.stream.received.connect(this._onEvent, this);
+    await this.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    const client = this._session.client;
+    try {
+      const newest = !this.version || this.version.version === this.dataset?.version;
+      const [dataset, page] = await Promise.all([
+        operations['datasets.show'](client, this.name),
+        operations['datasets.history'](client, this.name, { limit: 50 })
+      ]);
+      this.dataset = dataset;
+      this.history = page.items;
+      this.more = page.next_cursor ?? null;
+      this.problem = null;
+      this._changed.emit();
+      const wanted = this._wanted ?? (newest ? dataset.version : (this.version?.version ?? 0));
+      this._wanted = null;
+      if (wanted > 0 && (wanted !== this.version?.version || this._stale)) {
+        await this.show(wanted);
+      }
+    } catch (error) {
+      this.problem = toProblem(error);
+    }
+    this._changed.emit();
+  }
+
+  /** Show a version with its statistics and first rows. */
+  async show(version: number): Promise<void> {
+    this._stale = false;
+    try {
+      this.version = await operations['datasets.version'](
+        this._session.client,
+        this.name,
+        `v${version}`
+      );
+      this.problem = null;
+    } catch (error) {
+      this.problem = toProblem(error);
+    }
+    this._changed.emit();
+    await this.page(0);
+  }
+
+  /** Show rows from `offset`, perhaps only those that fulfil `where`. */
+  async page(offset: number, where = ''): Promise<void> {
+    if (!this.version) {
+      return;
+    }
+    const query = { ref: `v${this.version.version}`, where, offset, limit: ROWS_PAGE };
+    try {
+      this.rows = await operations['datasets.rows'](this._session.client, this.name, query);
+      this.rowsProblem = null;
+    } catch (error) {
+      this.rowsProblem = toProblem(error);
+    }
+    this._changed.emit();
+  }
+
+  async older(): Promise<void> {
+    if (this.more) {
+      const query = { limit: 50, cursor: this.more };
+      const page = await operations['datasets.history'](this._session.client, this.name, query);
+      this.history = [...this.history, ...page.items];
+      this.more = page.next_cursor ?? null;
+      this._changed.emit();
+    }
+  }
+
+  async compare(base: number, target: number): Promise<void> {
+    this.diff = null;
+    this._changed.emit();
+    const client = this._session.client;
+    this.diff = await operations['datasets.diff'](client, this.name, `v${base}`, `v${target}`);
+    this._changed.emit();
+  }
+
+  async tag(tag: string, version: number, move: boolean): Promise<void> {
+    const body = { version, move };
+    this.dataset = await operations['datasets.tag'](this._session.client, this.name, tag, body);
+    await this.refresh();
+  }
+
+  async untag(tag: string): Promise<void> {
+    this.dataset = await operations['datasets.untag'](this._session.client, this.name, tag);
+    await this.refresh();
+  }
+
+  async remove(): Promise<void> {
+    await operations['datasets.remove'](this._session.client, this.name);
+    this.removed = true;
+    this._changed.emit();
+  }
+
+  dispose(): void {
+    this._session.stream.received.disconnect(this._onEvent, this);
+    Signal.clearData(this);
+  }
+
+  private _onEvent(_stream: unknown, event: IEvent): void {
+    if (
+      event.topic.startsWith('dataset') &&
+      event.subject.split('@')[0] === `dataset/${this.name}`
+    ) {
+      void this.refresh();
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+  private _stale = false;
+}

@@ -1,0 +1,44 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+
+import { CommandIDs } from '../commands';
+import { dlsysIcon } from '../icon';
+import { IDlsys } from '../tokens';
+
+const SOURCE = /\.(ipynb|py)$/i;
+const DATA = /\.(csv|jsonl|ndjson|parquet|arrow|feather|zip)$/i;
+
+/** File browser: "Run as job…" on notebooks and scripts, "Commit as dataset…" on data. */
+export const filesPlugin: JupyterFrontEndPlugin<void> = {
+  id: 'jupyter-dlsys:files',
+  description: 'Entries of the file browser’s context menu.',
+  autoStart: true,
+  requires: [IDlsys],
+  optional: [IFileBrowserFactory],
+  activate: (app: JupyterFrontEnd, dlsys: IDlsys, browsers: IFileBrowserFactory | null) => {
+    const { trans } = dlsys;
+    const chosen = (fits: RegExp): string | null => {
+      const [first, second] = [...(browsers?.tracker.currentWidget?.selectedItems() ?? [])];
+      return first && !second && first.type !== 'directory' && fits.test(first.name)
+        ? first.path
+        : null;
+    };
+    const describedBy = { args: { type: 'object', properties: {} } };
+    app.commands.addCommand(CommandIDs.submitFile, {
+      label: trans.__('Run as Job…'),
+      caption: trans.__('Train with this file on the system'),
+      icon: dlsysIcon,
+      describedBy,
+      isVisible: () => chosen(SOURCE) !== null,
+      execute: () => dlsys.open({ kind: 'submit', path: chosen(SOURCE) ?? undefined })
+    });
+    app.commands.addCommand(CommandIDs.commitFile, {
+      label: trans.__('Commit as Dataset…'),
+      caption: trans.__('Make a version of a dataset of this file'),
+      icon: dlsysIcon,
+      describedBy,
+      isVisible: () => chosen(DATA) !== null,
+      execute: () => dlsys.open({ kind: 'commit', path: chosen(DATA) ?? undefined })
+    });
+  }
+};

@@ -1,0 +1,32 @@
+import * as React from 'react';
+
+import { Sidebar } from '../components/sidebar';
+import type { IContext } from './context';
+import { View } from './view';
+
+export class SidebarView extends View {
+  constructor(context: IContext) {
+    super(context);
+    const { session } = context;
+    [session.system, session.datasets, session.jobs, session.models, session.endpoints].forEach(
+      model => this.follow(model)
+    );
+    void session.connect();
+  }
+
+  protected body(): React.ReactElement {
+    const { session } = this.context;
+    return (
+      <Sidebar
+        state={session.system.state}
+        problem={session.system.problem}
+        datasets={session.datasets}
+        jobs={session.jobs}
+        models={session.models}
+        endpoints={session.endpoints}
+        workers={session.system.workers}
+        onRetry={() => void session.connect()}
+      />
+    );
+  }
+}
