@@ -1,7 +1,7 @@
 """Figures of the dataset room, each beside its peer in the same run.
 
-    python benchmarks/datasets.py            all
-    python benchmarks/datasets.py append     one of: append, read, torch
+    python -m benchmarks datasets            all
+    python -m benchmarks.datasets append     one of: append, read, torch
 
 1. append: a commit of 1,000 rows at version 1,000 beside one at version 1.
 2. read: a snapshot as an Arrow table beside pyarrow reading the same rows from one Parquet file.
@@ -13,6 +13,7 @@ Both sides take turns; medians of wall seconds and of CPU seconds, and the ratio
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -28,6 +29,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks.figures import Figure, Sample, Target, figure
 from dlsys_server.access.embedded import ALL
 from dlsys_server.access.principals import Principal
 from dlsys_server.core.database import Database
@@ -47,6 +49,14 @@ from jupyter_dlsys.contract.datasets import (
     UploadedFile,
 )
 
+TARGETS = {
+    "append": Target("ratio", low=0.5, high=1.5),
+    "read": Target("ratio", high=2.0),
+    "scan": Target("ratio", high=2.0),
+    "shuffled": Target("ratio", high=1 / 0.9),
+}
+"""Of times, by the first word of a figure's title."""
+FOUND: list[Figure] = []
 ME = Principal("bench", "user", "default", ("default",), ALL)
 WORDS = [f"word{i}" for i in range(5000)]
 
@@ -127,6 +137,9 @@ def report(
         print(f"  {name:<34} {wall * 1000:9.2f} ms wall {cpu * 1000:9.2f} ms CPU")
     wall, cpu = (peer[i] / ours[i] if speed else ours[i] / peer[i] for i in (0, 1))
     print(f"  ratio of {'speed' if speed else 'cost'}: {wall:.2f} wall, {cpu:.2f} CPU")
+    mine, theirs = (Sample(side[0] * 1000, side[0], side[1]) for side in (ours, peer))
+    note = f"CPU ratio {ours[1] / peer[1]:.2f}"
+    FOUND.append(figure(title, "ms", [mine], [theirs], names[1], TARGETS[title.split()[0]], note))
 
 
 def append(home: Path) -> None:
@@ -206,14 +219,28 @@ def _drain(loader: Any) -> int:
     return sum(len(batch["text"]) for batch in loader)
 
 
+def run(quick: bool) -> list[Figure]:
+    """All figures; `quick` leaves out the thousand commits. What they print goes to stderr."""
+    with contextlib.redirect_stdout(sys.stderr):
+        measure([name for name in FIGURES if not (quick and name == "append")])
+    return FOUND
+
+
 def main() -> None:
     """Run the named figures, or all."""
-    figures = {"append": append, "read": read, "torch": torch_batches}
-    for name in sys.argv[1:] or figures:
+    measure(sys.argv[1:] or list(FIGURES))
+
+
+FIGURES = {"append": append, "read": read, "torch": torch_batches}
+
+
+def measure(names: list[str]) -> None:
+    """Each on an empty folder."""
+    for name in names:
         home = Path(tempfile.mkdtemp(prefix="dlsys-bench-"))
         os.environ["DLSYS_CACHE"] = str(home / "cache")
         try:
-            figures[name](home)
+            FIGURES[name](home)
         finally:
             shutil.rmtree(home)
 

@@ -86,7 +86,7 @@ class Figure:
         return self.ours if of == "ours" else None
 
 
-def figure(  # noqa: PLR0913  a figure is what these say
+def figure(
     name: str,
     unit: str,
     ours: Sequence[Sample | float],
@@ -112,6 +112,19 @@ def figure(  # noqa: PLR0913  a figure is what these say
         spread=(max(values) - min(values)) / middle if middle else 0.0,
         note=note,
     )
+
+
+def compared(
+    name: str,
+    unit: str,
+    sides: Sequence[Sequence[Sample]],
+    peer: str,
+    target: Target | None = None,
+    note: str = "",
+) -> Figure:
+    """A figure of two sides that took turns, ours first."""
+    ours, other = sides
+    return figure(name, unit, ours, other, peer, target, note)
 
 
 def missing(name: str, why: str) -> Figure:

@@ -25,7 +25,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import serving_model
-from benchmarks.figures import Figure, Sample, Target, figure
+from benchmarks.figures import Figure, Sample, Target, compared, figure
 from benchmarks.load import Endpoint, client_name, drive
 from benchmarks.measuring import cpu_seconds, take_turns, tree
 from tests.integration.serving_gateway.harness import AUTH, Gateway, deployment, version
@@ -80,20 +80,19 @@ def run(quick: bool) -> list[Figure]:
     return figures
 
 
-def _compare(
-    ours: Side, peer: Side, clients: int, rounds: int, seconds: float
-) -> list[Figure]:
-    for side in (ours, peer):  # caches, connections, first batches of that size
+def _compare(ours: Side, peer: Side, clients: int, rounds: int, seconds: float) -> list[Figure]:
+    sides = (ours, peer)
+    for side in sides:  # caches, connections, first batches of that size
         drive(side.endpoint, clients, 1 if seconds < 5 else 2, side.folder)
     rates = take_turns(
         rounds, lambda: ours.rate(clients, seconds), lambda: peer.rate(clients, seconds)
     )
     words = f"{clients} client{'s' if clients > 1 else ''}"
     return [
-        figure(f"gateway, {words}", "requests/s", *rates, PEER, TIMES, f"load by {client_name()}"),
-        figure(f"gateway CPU, {words}", "ms/request", ours.cpu_ms[clients], peer.cpu_ms[clients],
+        compared(f"gateway, {words}", "requests/s", rates, PEER, TIMES, f"load by {client_name()}"),
+        compared(f"gateway CPU, {words}", "ms/request", [s.cpu_ms[clients] for s in sides],
                PEER, Target("ratio", high=1 / 3)),
-        figure(f"gateway p99, {words}", "ms", ours.p99_ms[clients], peer.p99_ms[clients], PEER),
+        compared(f"gateway p99, {words}", "ms", [s.p99_ms[clients] for s in sides], PEER),
     ]  # fmt: skip
 
 

@@ -16,13 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks.figures import Figure, Sample, Target, figure
+from benchmarks.figures import Figure, Sample, Target, compared
 from benchmarks.measuring import Watch, take_turns
 from tests.support.platform import RunningPlatform, notebook
 
 PEER = "papermill"
 _POLL = 0.02
-Runs = tuple[list[Sample], list[Sample]]
 
 
 def run(quick: bool) -> list[Figure]:
@@ -43,9 +42,9 @@ def run(quick: bool) -> list[Figure]:
         shutil.rmtree(folder, ignore_errors=True)
     cpu = [[Sample(s.cpu, s.wall, s.cpu) for s in side] for side in (ours, peer)]
     return [
-        figure("job: first cell", "s", first_ours, first_peer, PEER),
-        figure("job: done", "s", ours, peer, PEER, Target("ratio", high=1.5)),
-        figure("job: CPU", "CPU s", *cpu, PEER),
+        compared("job: first cell", "s", [first_ours, first_peer], PEER),
+        compared("job: done", "s", [ours, peer], PEER, Target("ratio", high=1.5)),
+        compared("job: CPU", "CPU s", cpu, PEER),
     ]
 
 

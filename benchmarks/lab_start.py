@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.figures import Figure, Sample, Target, figure, missing
+from benchmarks.figures import Figure, Sample, Target, compared, missing
 from benchmarks.measuring import Watch, take_turns
 
 NAME = "jupyter-dlsys"
@@ -57,11 +57,10 @@ class Side:
             wall = time.perf_counter() - began
             html = _first(f"{url}/lab", headers)
             self.page.append(Sample(time.perf_counter() - began, wall, watch.cpu))
-            if (f'"name": "{NAME}"' in html) != self.extension:
-                raise RuntimeError(f"the page should {'' if self.extension else 'not '}have {NAME}")
+            _check(self.extension, html, _status(f"{url}/dlsys/local/status", headers))
             start = Sample(wall, wall, watch.cpu)
             if CHROMIUM:
-                self.restored.append(_load_page(url, token))
+                self.restored.append(_load_page(url, token, self.folder))
         return start
 
 
@@ -80,13 +79,18 @@ def run(quick: bool) -> list[Figure]:
     limit = Target("difference", high=MORE_SECONDS)
     peer = "without"
     found = [
-        figure("Lab: server answers", "s", *starts, peer, limit),
-        figure("Lab: /lab loaded from start", "s", *(s.page for s in sides), peer, limit),
+        compared("Lab: server answers", "s", starts, peer, limit),
+        compared("Lab: /lab loaded from start", "s", [s.page for s in sides], peer, limit),
     ]
     if not CHROMIUM:
         return [*found, missing("Lab: page restored", "there is no Chromium here")]
     restored = [side.restored for side in sides]
-    return [*found, figure("Lab: page restored", "s", *restored, peer, limit)]
+    cpu = [[Sample(s.cpu, s.wall, s.cpu) for s in samples] for samples in restored]
+    return [
+        *found,
+        compared("Lab: page restored", "s", restored, peer, limit),
+        compared("Lab: page restored, browser and server", "CPU s", cpu, peer, limit),
+    ]
 
 
 def _prepare(folder: Path, extension: bool) -> Side:
@@ -167,19 +171,40 @@ def _first(url: str, headers: dict[str, str]) -> str:
             time.sleep(_POLL)
 
 
-def _load_page(url: str, token: str) -> Sample:
-    """Seconds from the navigation until Lab has restored its workspace; a fresh browser."""
+def _status(url: str, headers: dict[str, str]) -> int:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+def _check(extension: bool, html: str, status: int) -> None:
+    """A side must be what it is called."""
+    in_page, in_server = f'"name": "{NAME}"' in html, status != 404
+    if in_page != extension or in_server != extension:
+        raise RuntimeError(f"wanted {extension}, page has it: {in_page}, server: {in_server}")
+
+
+def _load_page(url: str, token: str, folder: Path) -> Sample:
+    """Seconds from the navigation until Lab has restored its workspace; a fresh browser.
+
+    CPU is that of the browser and the server.
+    """
     from playwright.sync_api import sync_playwright
 
+    marked: dict[str, str | float | bool] = {**os.environ, "DLSYS_BENCHMARK": str(folder)}
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_ARGUMENTS, env=marked)
+        watch = Watch(folder)
         try:
             page = browser.new_page(viewport={"width": 1440, "height": 900})
-            began = time.perf_counter()
-            page.goto(f"{url}/lab?reset&token={token}", wait_until="commit")
-            page.wait_for_function("window.jupyterapp !== undefined", timeout=1000 * _LIMIT)
-            page.evaluate("() => window.jupyterapp.restored.then(() => null)")
-            wall = time.perf_counter() - began
+            with watch:
+                began = time.perf_counter()
+                page.goto(f"{url}/lab?reset&token={token}", wait_until="commit")
+                page.wait_for_function("window.jupyterapp !== undefined", timeout=1000 * _LIMIT)
+                page.evaluate("() => window.jupyterapp.restored.then(() => null)")
+                wall = time.perf_counter() - began
         finally:
             browser.close()
-    return Sample(wall, wall)
+    return Sample(wall, wall, watch.cpu)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -29,13 +27,6 @@ def take_turns(rounds: int, *sides: Measure) -> list[list[Sample]]:
         for index, side in order if number % 2 == 0 else reversed(order):
             found[index].append(side())
     return found
-
-
-@contextmanager
-def clock() -> Iterator[Callable[[], float]]:
-    """Seconds since the block began."""
-    began = time.perf_counter()
-    yield lambda: time.perf_counter() - began
 
 
 def tree(pid: int) -> list[psutil.Process]:
@@ -62,7 +53,8 @@ def rss(processes: Sequence[psutil.Process]) -> int:
 
 
 class Watch:
-    """CPU seconds of every process that names a folder in its command line or environment.
+    """CPU seconds of every process that names a folder in its command line or environment, and of
+    their children.
 
     Sees detached processes too. What a process uses in its last tenth of a second is not seen.
     """
@@ -102,7 +94,7 @@ class Watch:
                 key = (process.pid, process.create_time())
                 if key in self._foreign:
                     continue
-                if key not in self._used and not self._names_folder(process.pid):
+                if key not in self._used and not self._belongs(process):
                     self._foreign.add(key)
                     continue
                 used = _cpu(process)
@@ -111,10 +103,13 @@ class Watch:
             self._used[key] = max(used, self._used.get(key, 0.0))
             self._first.setdefault(key, used if first else 0.0)
 
-    def _names_folder(self, pid: int) -> bool:
-        if pid == os.getpid():
+    def _belongs(self, process: psutil.Process) -> bool:
+        if process.pid == os.getpid():
             return False
-        proc = Path("/proc") / str(pid)
+        parent = process.ppid()
+        if any(pid == parent for pid, _ in self._used):
+            return True
+        proc = Path("/proc") / str(process.pid)
         return any(self._folder in (proc / name).read_bytes() for name in ("environ", "cmdline"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,7 +14,15 @@ from jupyter_dlsys.cli.options import AsJson
 
 app = typer.Typer(rich_markup_mode=None)
 KEPT_UP = {"DLSYS_IDLE_SECONDS": "0"}
-STOP_SECONDS = 30.0
+STOP_SECONDS = 45.0
+
+
+class JobsThen(str, Enum):
+    """What becomes of jobs that have not ended."""
+
+    REFUSE = "refuse"
+    KEEP = "keep"
+    CANCEL = "cancel"
 
 
 def _home() -> Path:
@@ -32,7 +41,7 @@ def up(as_json: AsJson = False) -> None:
     found = embedded.running(home)
     if found is not None and found.idle_seconds:
         session.note("It runs, but would end when unused: starting it again to keep it up …")
-        _stop(home)
+        _stop(home, JobsThen.KEEP)
     found = embedded.join(home, settings=KEPT_UP, on_start=lambda: session.note("Starting …"))
     about = {"state": "running", "url": found.url, "home": str(home), "pid": found.pid}
     output.say(about, as_json, f"The platform runs at {found.url} on {home}.")
@@ -40,25 +49,30 @@ def up(as_json: AsJson = False) -> None:
 
 @app.command()
 @covers("system.shutdown")
-def down(as_json: AsJson = False) -> None:
-    """Stop the platform. Running jobs go on and are picked up at the next start."""
+def down(
+    jobs: Annotated[
+        JobsThen, typer.Option(help="While jobs run: refuse, keep them going, or cancel them.")
+    ] = JobsThen.REFUSE,
+    as_json: AsJson = False,
+) -> None:
+    """Stop the platform and its endpoints."""
     from jupyter_dlsys.client import embedded
 
     home = _home()
     if embedded.running(home) is None:
         output.say({"state": "stopped"}, as_json, f"No platform runs on {home}.")
         return
-    _stop(home)
+    _stop(home, jobs)
     output.say({"state": "stopped"}, as_json, "The platform has stopped.")
 
 
-def _stop(home: Path) -> None:
+def _stop(home: Path, jobs: JobsThen) -> None:
     from jupyter_dlsys.client import embedded
     from jupyter_dlsys.client.client import connect
     from jupyter_dlsys.client.errors import TimedOut
 
     with connect(home=home) as client:
-        client.system.shutdown()
+        client.system.shutdown(jobs.value)
     if not embedded.wait_until_gone(home, STOP_SECONDS):
         raise TimedOut(
             f"The platform has not stopped after {STOP_SECONDS:.0f} seconds.",

@@ -67,7 +67,8 @@ class Deployments(Resource):
             found = self.show(name)
             if found.state == "ready" and found.version == found.target_version:
                 return found
-            if found.state == "failed":
+            refused = found.state == "degraded" and found.version != found.target_version
+            if found.state == "failed" or refused:
                 raise Refused(
                     f"Endpoint {name} could not start: {found.message}",
                     code="deployment-failed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from jupyter_dlsys.client.connection import API
 from jupyter_dlsys.client.resource import Resource
@@ -47,6 +48,11 @@ class System(Resource):
         wanted = {"topics": list(topics), "subjects": list(subjects)}
         return follow(self._connection, f"{API}/events", wanted, since)
 
-    def shutdown(self) -> None:
-        """End the platform cleanly; running jobs go on and are picked up at the next start."""
-        self._connection.json("POST", f"{API}/shutdown")
+    def shutdown(self, jobs: Literal["refuse", "keep", "cancel"] = "refuse") -> None:
+        """End the platform cleanly, endpoints with it.
+
+        Args:
+            jobs: what to do while jobs wait or run: "refuse", "keep" them (the next start picks
+                them up) or "cancel" them.
+        """
+        self._connection.json("POST", f"{API}/shutdown", params={"jobs": jobs})

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -28,7 +29,8 @@ from .app import create_app
 from .doors import announce, retract, tcp_socket, unix_socket
 
 log = logging.getLogger("dlsys")
-ALREADY_RUNNING, CANNOT_START = 3, 4
+ALREADY_RUNNING, CANNOT_START = 17, 18
+LOCK_SECONDS = 1.0
 
 
 class Server(uvicorn.Server):
@@ -73,11 +75,17 @@ def main() -> None:
 
 
 def _take(lock: TextIO) -> bool:
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    """Take the lock; a door that only looks whether it is held may have it for a moment."""
+    end = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                return False
+            time.sleep(0.02)
+        else:
+            return True
 
 
 async def _serve(settings: Settings) -> bool:

@@ -28,6 +28,7 @@ from .parts import Parts, build
 
 PREFIX = "/api/v1"
 IDLE_LOOK_SECONDS = 5.0
+CANCEL_SECONDS = 20.0
 ROUTERS = (
     access_router,
     workers_router,
@@ -115,6 +116,9 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
             )
         if jobs == "cancel":
             parts.training.cancel_all(caller)
+            end = time.monotonic() + CANCEL_SECONDS
+            while parts.training.active() and time.monotonic() < end:
+                time.sleep(0.1)
         app.state.stopping.set()
         stop(f"asked by {caller.name}")
 

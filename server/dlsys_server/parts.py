@@ -101,9 +101,9 @@ class Parts:
         parts += [self._scheduler_health(), self.control.health()]
         states = {part.name: part.state for part in parts}
         worst: PartState = "ok"
-        if "failed" in (states["mlflow"], states["gateway"], states["scheduler"]):
-            worst = "degraded"
-        if states["mlflow"] == "degraded":
+        if {"failed", "degraded"} & {
+            states[n] for n in ("mlflow", "gateway", "scheduler", "store")
+        }:
             worst = "degraded"
         if "failed" in (states["database"], states["store"]):
             worst = "failed"
@@ -149,6 +149,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
     serving = ServingService(database, events, metadata, control, rollouts)
+    metadata.deployments_of = serving.names_of
     return Parts(
         settings,
         database,

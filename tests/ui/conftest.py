@@ -35,7 +35,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-TOKEN = "a-token-of-the-ui-tests"  # noqa: S105
+TOKEN = "a-token-of-the-ui-tests"
 EYES = {"happy": "^◕・˘", "sad": "T；╥ಥ", "angry": "ಠ`╬＃"}
 MOUTHS = {"happy": "ω▽‿ᗜ", "sad": "_﹏Дm", "angry": "益皿д_"}
 
@@ -120,7 +120,9 @@ def lab(session_root: Path) -> Iterator[Lab]:
     dlsys = session_root / "uidl"
     environment = _environment(session_root, home, dlsys)
     log = (session_root / "lab.log").open("wb")
-    process = subprocess.Popen(_command(port, workspace), cwd=workspace, env=environment, stdout=log, stderr=log)  # noqa: E501
+    process = subprocess.Popen(
+        _command(port, workspace), cwd=workspace, env=environment, stdout=log, stderr=log
+    )
     found = Lab(f"http://127.0.0.1:{port}/x/", workspace, dlsys)
     try:
         _wait(found, process, session_root / "lab.log")
@@ -148,7 +150,7 @@ def _command(port: int, workspace: Path) -> list[str]:
 
 
 def _environment(root: Path, home: Path, dlsys: Path) -> dict[str, str]:
-    """A person's own settings stay out; the bundle that was built last is the one that is loaded."""
+    """Without a person's own settings, and with the bundle that was built last."""
     bundle = root / "jp" / "labextensions"
     bundle.mkdir(parents=True)
     (bundle / "jupyter-dlsys").symlink_to(ROOT / "jupyter_dlsys" / "labextension")
@@ -166,12 +168,14 @@ def _environment(root: Path, home: Path, dlsys: Path) -> dict[str, str]:
 
 
 def _write_data(workspace: Path) -> None:
-    chance = random.Random(7)  # noqa: S311
+    chance = random.Random(7)
     rows = []
     for label, count in {"happy": 160, "sad": 110, "angry": 70}.items():
         for _ in range(count):
             eye, mouth = chance.choice(EYES[label]), chance.choice(MOUTHS[label])
-            rows.append((f"({eye}{mouth}{eye}){chance.choice('!ﾉ٩~♪') * chance.randint(0, 3)}", label))
+            rows.append(
+                (f"({eye}{mouth}{eye}){chance.choice('!ﾉ٩~♪') * chance.randint(0, 3)}", label)
+            )
     chance.shuffle(rows)
     for name, content in {
         "kaomoji.csv": rows,
@@ -186,7 +190,7 @@ def _wait(lab: Lab, process: subprocess.Popen[bytes], log: Path) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end and process.poll() is None:
         try:
-            with urllib.request.urlopen(f"{lab.url}api/status?token={TOKEN}", timeout=5):  # noqa: S310
+            with urllib.request.urlopen(f"{lab.url}api/status?token={TOKEN}", timeout=5):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)

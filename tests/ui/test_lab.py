@@ -1,4 +1,4 @@
-"""The lab by mouse and keyboard: data, job, model, endpoint, prediction, lineage. One story, in order."""
+"""The lab by mouse and keyboard, from data to prediction and lineage. One story, in order."""
 
 from __future__ import annotations
 
@@ -161,11 +161,17 @@ def test_lineage_leads_from_the_endpoint_to_the_data(screen: Screen) -> None:
 def test_tabs_come_back_after_a_reload(screen: Screen) -> None:
     screen.page.wait_for_timeout(1500)  # the layout is saved a moment after it changed
     screen.load("")
-    expect(screen.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="train_text").last).to_be_visible()
-    expect(screen.page.locator(".jp-dlsys-Status")).to_have_text(re.compile("0 running"), timeout=30_000)
+    expect(
+        screen.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="train_text").last
+    ).to_be_visible()
+    expect(screen.page.locator(".jp-dlsys-Status")).to_have_text(
+        re.compile("0 running"), timeout=30_000
+    )
 
 
-@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"])
+@pytest.mark.parametrize(
+    "theme", ["JupyterLab Light", "JupyterLab Dark", "JupyterLab Dark High Contrast"]
+)
 def test_every_theme(screen: Screen, theme: str) -> None:
     short = theme.replace("JupyterLab ", "").replace(" ", "-").lower()
     screen.theme(theme)

@@ -18,6 +18,8 @@ export interface IDatasetView {
   dataset: Dataset;
   history: readonly VersionSummary[];
   more: boolean;
+  /** Number of the version on show, also while it loads. */
+  selected: number;
   version: Version | null;
   rows: Rows | null;
   rowsProblem: Problem | null;
@@ -41,7 +43,7 @@ export function DatasetView(props: IDatasetView): React.ReactElement {
         <EmptyDataset name={dataset.name} />
       ) : (
         <div className="jp-dlsys-Columns">
-          <VersionList {...props} shown={version?.version ?? 0} />
+          <VersionList {...props} shown={props.selected} />
           <Tabs
             label={trans.__('What to see of this version')}
             tabs={[
@@ -68,7 +70,7 @@ export function DatasetView(props: IDatasetView): React.ReactElement {
 function DatasetHeader(props: IDatasetView): React.ReactElement {
   const { trans, open } = useEnv();
   const { dataset, version } = props;
-  const ref = `${dataset.name}@v${version?.version ?? dataset.version}`;
+  const ref = `${dataset.name}@v${props.selected || dataset.version}`;
   const python = `import jupyter_dlsys as dlsys\n\nds = dlsys.dataset("${ref}")\nds.to_pandas().head()`;
   return (
     <header className="jp-dlsys-Header">

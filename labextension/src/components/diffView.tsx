@@ -10,14 +10,15 @@ import { DataTable } from './rowsTable';
 
 interface IDiffView {
   history: readonly VersionSummary[];
-  version: { version: number; columns: Column[] } | null;
+  selected: number;
+  version: { columns: Column[] } | null;
   diff: Diff | null;
   onCompare: (base: number, target: number) => Promise<void>;
 }
 
 export function DiffView(props: IDiffView): React.ReactElement {
   const { trans } = useEnv();
-  const target0 = props.version?.version ?? 0;
+  const target0 = props.selected;
   const [base, setBase] = React.useState(Math.max(1, target0 - 1));
   const [target, setTarget] = React.useState(target0);
   const [problem, setProblem] = React.useState<Problem | null>(null);

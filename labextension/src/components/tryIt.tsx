@@ -141,7 +141,14 @@ function InputField(props: {
     );
   }
   if (isPicture(input)) {
-    return <DrawPad name={input.name} shape={input.shape} highest={input.highest} onChange={props.onChange} />;
+    return (
+      <DrawPad
+        name={input.name}
+        shape={input.shape}
+        highest={input.highest}
+        onChange={props.onChange}
+      />
+    );
   }
   if (input.shape.length) {
     const size = input.shape.reduce((a, b) => a * b, 1);

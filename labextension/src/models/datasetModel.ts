@@ -19,6 +19,8 @@ export class DatasetModel {
   dataset: Dataset | null = null;
   history: readonly VersionSummary[] = [];
   more: string | null = null;
+  /** The version asked for; `version` follows when it is loaded. 0: none. */
+  selected = 0;
   version: Version | null = null;
   rows: Rows | null = null;
   diff: Diff | null = null;
@@ -43,7 +45,7 @@ export class DatasetModel {
   async refresh(): Promise<void> {
     const client = this._session.client;
     try {
-      const newest = !this.version || this.version.version === this.dataset?.version;
+      const newest = !this.selected || this.selected === this.dataset?.version;
       const [dataset, page] = await Promise.all([
         operations['datasets.show'](client, this.name),
         operations['datasets.history'](client, this.name, { limit: 50 })
@@ -53,9 +55,9 @@ export class DatasetModel {
       this.more = page.next_cursor ?? null;
       this.problem = null;
       this._changed.emit();
-      const wanted = this._wanted ?? (newest ? dataset.version : (this.version?.version ?? 0));
+      const wanted = this._wanted ?? (newest ? dataset.version : this.selected);
       this._wanted = null;
-      if (wanted > 0 && (wanted !== this.version?.version || this._stale)) {
+      if (wanted > 0 && wanted !== this.selected) {
         await this.show(wanted);
       }
     } catch (error) {
@@ -66,13 +68,17 @@ export class DatasetModel {
 
   /** Show a version with its statistics and first rows. */
   async show(version: number): Promise<void> {
-    this._stale = false;
+    this.selected = version;
+    this.version = null;
+    this.rows = null;
+    this._changed.emit();
     try {
-      this.version = await operations['datasets.version'](
-        this._session.client,
-        this.name,
-        `v${version}`
-      );
+      const client = this._session.client;
+      const found = await operations['datasets.version'](client, this.name, `v${version}`);
+      if (this.selected !== version) {
+        return; // another one was asked for meanwhile
+      }
+      this.version = found;
       this.problem = null;
     } catch (error) {
       this.problem = toProblem(error);
@@ -83,12 +89,17 @@ export class DatasetModel {
 
   /** Show rows from `offset`, perhaps only those that fulfil `where`. */
   async page(offset: number, where = ''): Promise<void> {
-    if (!this.version) {
+    const version = this.selected;
+    if (!version) {
       return;
     }
-    const query = { ref: `v${this.version.version}`, where, offset, limit: ROWS_PAGE };
+    const query = { ref: `v${version}`, where, offset, limit: ROWS_PAGE };
     try {
-      this.rows = await operations['datasets.rows'](this._session.client, this.name, query);
+      const rows = await operations['datasets.rows'](this._session.client, this.name, query);
+      if (this.selected !== version) {
+        return;
+      }
+      this.rows = rows;
       this.rowsProblem = null;
     } catch (error) {
       this.rowsProblem = toProblem(error);
@@ -146,5 +157,4 @@ export class DatasetModel {
   }
 
   private readonly _changed = new Signal<this, void>(this);
-  private _stale = false;
 }

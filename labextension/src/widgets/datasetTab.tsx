@@ -38,6 +38,7 @@ export class DatasetTab extends View {
               dataset={model.dataset}
               history={model.history}
               more={!!model.more}
+              selected={model.selected}
               version={model.version}
               rows={model.rows}
               rowsProblem={model.rowsProblem}

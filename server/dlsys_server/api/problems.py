@@ -25,7 +25,6 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(OperationalError, _database)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -114,8 +113,8 @@ async def _database(_request: Request, error: Exception) -> JSONResponse:
     )
 
 
-async def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected error", exc_info=error)
+def unexpected_error() -> JSONResponse:
+    """What is left when nothing else fits; the log has the rest."""
     return problem_response(
         Problem(
             title="Internal error",

@@ -9,6 +9,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dlsys_server.api.problems import unexpected_error
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.logs import request_id
 
@@ -43,6 +44,11 @@ class RequestIds:
 
         try:
             await self.app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("unexpected error", extra={"path": scope["path"]})
+            if status:
+                raise
+            await unexpected_error()(scope, receive, send_with_id)
         finally:
             log.debug(
                 "%s %s %d",

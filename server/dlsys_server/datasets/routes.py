@@ -39,9 +39,7 @@ Columns = Annotated[list[str] | None, Query()]
 
 
 @router.post("/uploads", status_code=201, operation_id="uploads.create")
-def create_upload(
-    project: str, caller: Caller, uploads: Uploads, filename: str = "data"
-) -> Upload:
+def create_upload(project: str, caller: Caller, uploads: Uploads, filename: str = "data") -> Upload:
     """Begin an upload; send its bytes with PUT."""
     return uploads.create(caller, project, filename)
 
@@ -120,9 +118,7 @@ def commit(
 
 
 @router.get("/datasets/{name}/commits/{ref}", operation_id="datasets.version")
-def show_version(
-    project: str, name: str, ref: str, caller: Caller, datasets: Datasets
-) -> Version:
+def show_version(project: str, name: str, ref: str, caller: Caller, datasets: Datasets) -> Version:
     """One version: v3, a tag, sha256:… or latest."""
     return datasets.version(project, name, ref)
 
@@ -215,6 +211,3 @@ def _file(found: ChunkFile) -> StreamingResponse:
     if found.size is not None:
         headers["Content-Length"] = str(found.size)
     return StreamingResponse(found.blocks, media_type=found.media_type, headers=headers)
-
-
-

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import select
 
@@ -12,7 +12,7 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core.bridge import LoopBridge
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import InvalidInput, NotFound
+from dlsys_server.core.errors import InvalidInput, NotFound, Unavailable
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.runs import MetricSeries, Model, ModelVersion, Run
 
@@ -25,6 +25,8 @@ from .tables import MetricKeyRow, ModelVersionRow, RunRow
 from .views import to_model, to_run, to_version
 
 MAX_EXPERIMENTS = 1000
+START_SECONDS = 15.0
+T = TypeVar("T")
 
 
 class MetadataService:
@@ -40,10 +42,27 @@ class MetadataService:
     ) -> None:
         self.database, self.bridge = database, bridge
         self.child, self.client, self.recorder = child, client, recorder
+        self.deployments_of: Callable[[str, str], Sequence[str]] = lambda _project, _model: ()
 
     def ready(self) -> bool:
         """Whether MLflow answers."""
         return self.child.state == "ok"
+
+    def _call(self, coroutine: Coroutine[Any, Any, T], timeout: float = 60) -> T:
+        """Ask MLflow from a worker thread; waits a while for one that is starting.
+
+        Raises:
+            Unavailable: it is not there.
+        """
+        if not self.ready() and not self.bridge.call(self.child.ready(START_SECONDS)):
+            coroutine.close()
+            raise Unavailable(
+                "The metadata store (MLflow) is starting.",
+                code="metadata-starting",
+                hint="Try again in a few seconds; `dlsys health` shows its state.",
+                retry_after=3,
+            )
+        return self.bridge.call(coroutine, timeout)
 
     # -- runs of jobs
 
@@ -66,7 +85,7 @@ class MetadataService:
                 await self.client.log_params(project, run_id, texts)
             return run_id
 
-        run_id = self.bridge.call(start())
+        run_id = self._call(start())
         with self.database.write() as session:
             row = self.recorder.known_run(session, project, run_id, owner)
             row.job_id = job_id
@@ -74,7 +93,7 @@ class MetadataService:
 
     def finish_run(self, project: str, run_id: str, status: str) -> None:
         """Tell MLflow how a job's run ended: FINISHED, FAILED or KILLED."""
-        self.bridge.call(self.client.finish_run(project, run_id, status))
+        self._call(self.client.finish_run(project, run_id, status))
 
     def job_metrics(self, job_ids: Iterable[str]) -> dict[str, dict[str, float]]:
         """Latest value of each metric, by job."""
@@ -124,7 +143,7 @@ class MetadataService:
             )
             return runs, following, names
 
-        runs, following, names = self.bridge.call(search())
+        runs, following, names = self._call(search())
         jobs = self._jobs_of([r["info"]["run_id"] for r in runs])
         return Page(items=[to_run(r, names, jobs) for r in runs], next_cursor=following or None)
 
@@ -169,10 +188,13 @@ class MetadataService:
 
     def models(self, project: str, paging: Paging) -> Page[Model]:
         """Registered models with their newest version."""
-        found, following = self.bridge.call(
+        found, following = self._call(
             self.client.search_models(project, limit=paging.limit, page_token=paging.cursor or "")
         )
-        return Page(items=[to_model(project, m, []) for m in found], next_cursor=following or None)
+        items = [to_model(project, m, []) for m in found]
+        for item in items:
+            item.deployments = list(self.deployments_of(project, item.name))
+        return Page(items=items, next_cursor=following or None)
 
     def model(self, project: str, name: str) -> Model:
         """One model with its versions, newest first."""
@@ -184,7 +206,9 @@ class MetadataService:
 
         model, versions = self._found(get(), f"model '{name}'", MODEL_HINT)
         aliases = _aliases(model)
-        return to_model(project, model, [self._version(v, aliases) for v in versions])
+        found = to_model(project, model, [self._version(project, v, aliases) for v in versions])
+        found.deployments = list(self.deployments_of(project, name))
+        return found
 
     def model_version(self, project: str, name: str, version: str) -> ModelVersion:
         """One version: 3, v3, an alias, or latest ('' too).
@@ -199,8 +223,10 @@ class MetadataService:
                 return found
         raise NotFound(f"Model '{name}' has no version {version}.", hint=MODEL_HINT)
 
-    def _version(self, found: dict[str, Any], aliases: dict[str, int]) -> ModelVersion:
-        run_id = found.get("run_id") or self._run_of(found)
+    def _version(
+        self, project: str, found: dict[str, Any], aliases: dict[str, int]
+    ) -> ModelVersion:
+        run_id = found.get("run_id") or self._run_of(project, found)
         metrics: dict[str, float] = {}
         job = None
         if run_id:
@@ -208,10 +234,11 @@ class MetadataService:
             metrics = self._run_metrics(run_id)
         return to_version(found, aliases, run_id, job, metrics)
 
-    def _run_of(self, found: dict[str, Any]) -> str | None:
+    def _run_of(self, project: str, found: dict[str, Any]) -> str | None:
         with self.database.read() as session:
             return session.scalar(
                 select(ModelVersionRow.run_id).where(
+                    ModelVersionRow.project == project,
                     ModelVersionRow.model == found["name"],
                     ModelVersionRow.version == int(found["version"]),
                 )
@@ -236,7 +263,7 @@ class MetadataService:
                 hint="Use letters, digits, '-' and '_', not starting with 'v', e.g. champion.",
             )
         self.model_version(project, name, str(version))
-        self.bridge.call(self.client.set_alias(project, name, alias, str(version)))
+        self._call(self.client.set_alias(project, name, alias, str(version)))
         self.recorder.alias_changed(caller.name, project, name, alias, version)
         return self.model(project, name)
 
@@ -245,19 +272,19 @@ class MetadataService:
         model = self.model(project, name)
         if alias not in model.aliases:
             raise NotFound(f"Model '{name}' has no alias '{alias}'.", hint=MODEL_HINT)
-        self.bridge.call(self.client.delete_alias(project, name, alias))
+        self._call(self.client.delete_alias(project, name, alias))
         self.recorder.alias_changed(caller.name, project, name, alias, None)
         return self.model(project, name)
 
     def download(self, project: str, name: str, version: int, target: Path) -> Path:
         """Bring the files of a version into `target`, all or nothing."""
-        return self.bridge.call(
+        return self._call(
             self.client.download_version(project, name, str(version), target), timeout=1800
         )
 
     def _found(self, coroutine: Any, what: str, hint: str) -> Any:
         try:
-            return self.bridge.call(coroutine)
+            return self._call(coroutine)
         except MlflowError as error:
             if error.missing:
                 raise NotFound(f"There is no {what}.", hint=hint) from None

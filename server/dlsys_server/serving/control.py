@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from dlsys_server.access.tokens import digest
-from dlsys_server.core.errors import Unavailable
+from dlsys_server.core.errors import Refused, Unavailable
 from jupyter_dlsys.contract.system import PartHealth
 
 log = logging.getLogger(__name__)
@@ -200,7 +200,7 @@ class GatewayControl:
             ) from None
         if answer.status_code >= 400:
             detail = str(found.get("error") or found.get("detail") or answer.text)
-            raise Unavailable(detail, hint="Look at the deployment's message.")
+            raise Refused(detail, code="gateway-refused", hint="Look at the deployment's message.")
         return found
 
     def _socket(self) -> Path:

@@ -97,8 +97,18 @@ class Rollouts:
         for row in rows:
             if resolve:
                 self._follow(row)
-            if row.version != row.target_version and row.state in ("starting", "updating"):
+            self._heal(row)
+            if row.state in ("starting", "updating"):
                 self._roll_out(row)
+
+    def _heal(self, row: DeploymentRow) -> None:
+        """A model folder that was lost (a restore, another machine) is fetched again."""
+        if row.version is None or self._folder(row, row.version).is_dir():
+            return
+        if self.metadata.ready():
+            self._fetch(row, row.version)
+            self.publish()
+            self.control.apply(timeout=5, retry=row.name)
 
     def _follow(self, row: DeploymentRow) -> None:
         name, _, ref = row.model_ref.partition("@")
@@ -113,7 +123,7 @@ class Rollouts:
 
     def _roll_out(self, row: DeploymentRow) -> None:
         try:
-            folder = self._fetch(row)
+            folder = self._fetch(row, row.target_version)
             self.publish(warming=row)
             failed = self.control.apply(retry=row.name).get("failed") or {}
             state = self._state(row.name)
@@ -128,10 +138,13 @@ class Rollouts:
             return
         self._flip(row, contract, report)
 
-    def _fetch(self, row: DeploymentRow) -> Path:
-        folder = self.models / row.project / row.model / str(row.target_version)
+    def _folder(self, row: DeploymentRow, version: int) -> Path:
+        return self.models / row.project / row.model / str(version)
+
+    def _fetch(self, row: DeploymentRow, version: int) -> Path:
+        folder = self._folder(row, version)
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return self.metadata.download(row.project, row.model, row.target_version, folder)
+        return self.metadata.download(row.project, row.model, version, folder)
 
     def _state(self, name: str) -> dict[str, Any]:
         found = self.control.apply(timeout=1)["deployments"].get(name) or {}
@@ -199,7 +212,9 @@ class Rollouts:
         self._tell(session, row)
 
     def _give_up(self, row: DeploymentRow, error: DlsysError) -> None:
-        if error.status == 503 and not self.control.running():
+        if error.status == 503:
+            if row.message != error.detail:
+                self.change(row, message=error.detail)
             return
         serving = f" Version {row.version} goes on answering." if row.version else ""
         message = f"{error.detail[:1].upper()}{error.detail[1:]}.{serving}".replace("..", ".")
@@ -262,7 +277,7 @@ class Rollouts:
 
     def _version(self, row: DeploymentRow, version: int) -> dict[str, Any]:
         return {
-            "path": str(self.models / row.project / row.model / str(version)),
+            "path": str(self._folder(row, version)),
             "trust": row.trust,
             "max_batch": row.max_batch,
             "slo_ms": row.slo_ms,

@@ -27,7 +27,7 @@ Serving = Annotated[ServingService, service("serving")]
 def list_deployments(
     project: str, caller: Caller, serving: Serving, paging: PagingQuery
 ) -> Page[Deployment]:
-    """Endpoints, most recently changed first."""
+    """Endpoints by name."""
     return serving.page(project, paging)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +18,14 @@ from dlsys_server.access.tables import TokenRow
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import Conflict, Forbidden, InvalidInput, NotFound, Unavailable
+from dlsys_server.core.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    Refused,
+    Unavailable,
+)
 from dlsys_server.core.events import EventLog
 from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.base import FieldProblem, Page
@@ -78,12 +87,10 @@ class ServingService:
             row = session.get(DeploymentRow, (project, name))
             if row is None:
                 row = self._new(session, caller, project, name)
-            changed_trust = row.trust != body.trust
             row.model, row.model_ref, row.target_version = model, body.model, version
             row.trust, row.max_batch, row.slo_ms = body.trust, body.max_batch, body.slo_ms
             row.message, row.updated_at = "", clock.now()
-            if row.version != version or changed_trust:
-                row.state = "updating" if row.version else "starting"
+            row.state = "updating" if row.version else "starting"
             session.flush()
             self._tell(session, row, caller.name)
             answer = self._view(row, {})
@@ -166,6 +173,17 @@ class ServingService:
         if self.control.running():
             self.control.apply(timeout=10)
 
+    def names_of(self, project: str, model: str) -> Sequence[str]:
+        """Endpoints that serve a model."""
+        with self.database.read() as session:
+            return list(
+                session.scalars(
+                    select(DeploymentRow.name)
+                    .where(DeploymentRow.project == project, DeploymentRow.model == model)
+                    .order_by(DeploymentRow.name)
+                )
+            )
+
     def active(self) -> int:
         """Number of endpoints."""
         return len(self.rollouts.rows())
@@ -183,6 +201,7 @@ class ServingService:
         """
         if caller.deployment not in (None, name):
             raise Forbidden(f"This token is for the endpoint '{caller.deployment}'.")
+        await asyncio.to_thread(self._known, project, name)
         started = time.perf_counter()
         answer = await self._ask(name, {"inputs": body.inputs})
         found = _body(answer)
@@ -194,6 +213,10 @@ class ServingService:
                 milliseconds=round((time.perf_counter() - started) * 1000, 2),
             )
         raise _refusal(name, answer.status_code, found)
+
+    def _known(self, project: str, name: str) -> None:
+        with self.database.read() as session:
+            _find(session, project, name)
 
     async def _ask(self, name: str, body: dict[str, Any]) -> httpx.Response:
         if self._http is None:
@@ -332,4 +355,7 @@ def _refusal(name: str, status: int, found: dict[str, Any]) -> Exception:
         problem = FieldProblem(field=str(found.get("field") or ""), message=detail)
         hint = f"`dlsys endpoints show {name}` shows the inputs that the model takes."
         return InvalidInput(detail, hint=hint, errors=[problem])
+    if status == 500:
+        hint = "The model itself failed on this input; try another, and look at its training."
+        return Refused(detail, code="model-failed", hint=hint)
     return Unavailable(detail, hint="Try again in a few seconds.", retry_after=2)

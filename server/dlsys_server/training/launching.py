@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from dlsys_server.access import tokens
 from dlsys_server.access.principals import Principal
+from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError
 from dlsys_server.core.store import ObjectStore
@@ -173,8 +174,9 @@ class Launcher:
         with self.database.write() as session:
             row = session.get(JobRow, job.id)
             if row is not None and row.state == "starting":
-                values = {"reason": reason, "exit_reason": "launch-failed"}
-                if move(session, row, "failed", **values):
+                tokens.revoke(session, job.project, f"job/{job.id}")
+                values = {"exit_reason": "launch-failed", "finished_at": clock.now()}
+                if move(session, row, "failed", reason=reason, **values):
                     self.announcer.changed(session, job.id)
 
 

@@ -202,6 +202,7 @@ class TrainingService:
             data = self.keeper.read(job.log_sha)[offset : offset + LOG_WINDOW]
         else:
             data = _window(self.keeper.attempts.folder(job) / "log", offset)
+        data = _whole_characters(data)
         return data.decode("utf-8", "replace"), offset + len(data)
 
     def notebook(self, project: str, job_id: str) -> bytes:
@@ -345,6 +346,16 @@ def _position(session: Session, job: JobRow) -> int:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
+
+
+def _whole_characters(data: bytes) -> bytes:
+    """Without a UTF-8 character that a window's end cut in two."""
+    for back in range(1, min(4, len(data)) + 1):
+        byte = data[-back]
+        if byte & 0xC0 != 0x80:
+            length = 1 + (byte >= 0xC0) + (byte >= 0xE0) + (byte >= 0xF0)
+            return data[:-back] if length > back else data
+    return data
 
 
 def _window(path: Path, offset: int) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 
@@ -181,6 +182,33 @@ def test_rollback_goes_to_the_version_before(platform, deployed):
     assert answer.status_code == 200, answer.text
     back = wait_ready(platform, 1)
     assert back["model"] == "mood@v1"
+
+
+def test_the_same_version_can_be_deployed_in_another_way(platform, deployed, token):
+    answer = platform.api.post(
+        f"{PROJECT}/deployments", json={"model": "mood@v1", "trust": "code", "max_batch": 4}
+    )
+    assert answer.status_code == 201 and answer.json()["state"] == "updating"
+    assert wait_ready(platform, 1)["trust"] == "code"
+    assert infer(deployed, token, ["x"]).status_code == 200
+    platform.api.post(f"{PROJECT}/deployments", json={"model": "mood@v1"})
+    assert wait_ready(platform, 1)["trust"] == "safe"
+
+
+def test_the_model_knows_where_it_is_deployed(platform, deployed):
+    assert platform.get("/models/mood")["deployments"] == ["mood"]
+
+
+def test_model_files_that_were_lost_are_fetched_again(platform, deployed, token):
+    shutil.rmtree(platform.home / "models")
+    platform.stop()
+    platform.start()
+    wait_ready(platform, 1)
+
+    def answers():
+        return infer(deployed, token, ["x"]).status_code == 200
+
+    platform.wait(answers, "an answer", 90)
 
 
 @pytest.mark.kill

@@ -92,6 +92,6 @@ def test_only_one_platform_on_a_data_folder(fragile):
         capture_output=True,
         timeout=60,
     )
-    assert code.returncode == 3
+    assert code.returncode == 17
     assert b"another platform runs" in code.stderr
     assert fragile.api.get("/whoami").status_code == 200

@@ -14,7 +14,7 @@ _HOP = {
 # only, which no
 # foreign page can send. MLflow's own check would refuse every origin that is not localhost.
 _NOT_TO_CHILD = _HOP | {b"cookie", b"authorization", b"host", b"origin", b"referer", b"forwarded"}
-_NOT_TO_CLIENT = _HOP | {b"set-cookie", b"server", b"www-authenticate", b"location"}
+_NOT_TO_CLIENT = _HOP | {b"set-cookie", b"server", b"date", b"www-authenticate", b"location"}
 _OURS = (b"x-dlsys-", b"x-mlflow-workspace", b"x-forwarded-", b"x-mlflow-authorization")
 
 

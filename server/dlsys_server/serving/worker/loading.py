@@ -33,7 +33,7 @@ _LATE_IMPORTS = ("torch.export.pt2_archive._package", "torch._inductor.sizevars"
 
 
 def import_ahead() -> None:
-    """Make the first load fast. Where torch is built otherwise, it imports them when it needs to."""
+    """Make the first load fast; what this torch has under other names it imports when it loads."""
     for name in _LATE_IMPORTS:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
