@@ -7,7 +7,7 @@ STAMPS  := $(VENV)/stamps
 NODE    := VENV=$(abspath $(VENV)) PIP_CONSTRAINTS="$(PINS)" scripts/node.sh
 # The pins are made with Python 3.11; a Python that cannot take them gets the ranges of pyproject.toml.
 PINS     = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')
-DEMO    ?= demo-workspace
+DEMO    ?= .demo
 EXTRAS  := server examples test
 UI      := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
            labextension/tsconfig.json labextension/install.json
@@ -63,11 +63,10 @@ $(STAMPS)/package: pyproject.toml package.json jupyter_dlsys/etc/jupyter_dlsys.j
 # ------------------------------------------------------------------ use
 
 demo: install ## the whole lab on real data: data, training, model, endpoint, second round
-	@DLSYS_DEMO_FOLDER=$(abspath $(DEMO)) $(BIN)/dlsys demo $(ARGS)
+	@$(BIN)/dlsys demo --workspace $(DEMO) $(ARGS)
 
 lab: install ## JupyterLab on the demo's workspace
-	@mkdir -p $(DEMO)
-	@DLSYS_HOME=$(abspath $(DEMO))/.dlsys $(BIN)/jupyter lab --ServerApp.root_dir=$(abspath $(DEMO)) $(ARGS)
+	@$(BIN)/dlsys lab --workspace $(DEMO) $(ARGS)
 
 bench: install ## each headline figure beside its peer
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -52,10 +52,10 @@ from jupyter_dlsys.contract.datasets import (
 TARGETS = {
     "append": Target("ratio", low=0.5, high=1.5),
     "read": Target("ratio", high=2.0),
-    "scan": Target("ratio", high=2.0),
     "shuffled": Target("ratio", high=1 / 0.9),
 }
-"""Of times, by the first word of a figure's title."""
+"""Of times, by the first word of a figure's title. The scan has none: it maps its cache into memory
+and touches no value, so its ratio to a read says nothing about reading."""
 FOUND: list[Figure] = []
 ME = Principal("bench", "user", "default", ("default",), ALL)
 WORDS = [f"word{i}" for i in range(5000)]
@@ -139,7 +139,11 @@ def report(
     print(f"  ratio of {'speed' if speed else 'cost'}: {wall:.2f} wall, {cpu:.2f} CPU")
     mine, theirs = (Sample(side[0] * 1000, side[0], side[1]) for side in (ours, peer))
     note = f"CPU ratio {ours[1] / peer[1]:.2f}"
-    FOUND.append(figure(title, "ms", [mine], [theirs], names[1], TARGETS[title.split()[0]], note))
+    if title.startswith("scan"):
+        note = "maps the cache, touches no value: not a like-for-like read"
+    FOUND.append(
+        figure(title, "ms", [mine], [theirs], names[1], TARGETS.get(title.split()[0]), note)
+    )
 
 
 def append(home: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_dlsys.cli.lab import ADDRESS, WORKSPACE
 from jupyter_dlsys.client.errors import DlsysError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from jupyter_dlsys.cli.demo_summary import Summary
     from jupyter_dlsys.client.client import Client
 
-WORKSPACE = ".demo"
 STOP_SECONDS = 60.0
 FAILED = 1
 
@@ -134,7 +134,7 @@ def _down(client: Client, home: Path, show: Show) -> None:
 
     if embedded.running(home) is None:
         return
-    client.system.shutdown()
+    client.system.shutdown("cancel")
     if embedded.wait_until_gone(home, STOP_SECONDS):
         show.say("The platform has stopped.", "dim")
     else:
@@ -144,10 +144,10 @@ def _down(client: Client, home: Path, show: Show) -> None:
 def _farewell(show: Show, workspace: Path, down: bool) -> None:
     home, folder = shlex.quote(str(workspace / "home")), shlex.quote(str(workspace))
     show.console.print(f"Every step held. The workspace is {workspace}", style="bold green")
-    if workspace == Path(WORKSPACE).resolve():
-        show.console.print("Look at it in JupyterLab: make lab")
-    lab = f"DLSYS_HOME={home} {shlex.quote(sys.executable)} -m jupyterlab --notebook-dir {folder}"
-    show.console.print(f"  that is: {lab}", style="dim", soft_wrap=True)
+    default = workspace == Path(WORKSPACE).resolve()
+    command = "make lab" if default else f"dlsys lab --workspace {folder}"
+    show.console.print(f"Look at it in JupyterLab: {command}", soft_wrap=True)
+    show.console.print(f"  then open {ADDRESS}", soft_wrap=True)
     if not down:
         show.console.print(
             f"The endpoint goes on answering. Stop everything: dlsys --home {home} down",

@@ -68,6 +68,19 @@ def demo(context: typer.Context) -> None:
     raise typer.Exit(run_demo(context.args))
 
 
+@app.command(context_settings=PASSED_ON)
+def lab(
+    context: typer.Context,
+    workspace: Annotated[
+        str, typer.Option(metavar="DIR", help="Folder of notebooks with its data folder in it.")
+    ] = ".demo",
+) -> None:
+    """JupyterLab on a workspace, with its data; further options go to JupyterLab."""
+    from jupyter_dlsys.cli.lab import main as run_lab
+
+    run_lab(workspace, context.args)
+
+
 def run(arguments: Sequence[str], given: Session | None = None) -> int:
     """Run one command; its exit status. Errors of ours are raised.
 

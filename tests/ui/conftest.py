@@ -104,7 +104,7 @@ class Screen:
         """Change the theme and wait until it is on show."""
         self.command("apputils:change-theme", {"theme": name})
         light = "true" if name.endswith("Light") else "false"
-        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]')
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{light}"]', state="attached")
         self.page.wait_for_timeout(800)
 
 

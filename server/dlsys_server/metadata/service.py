@@ -22,7 +22,7 @@ from .mlflow.errors import MlflowError
 from .recording import Recorder
 from .series import read_series
 from .tables import MetricKeyRow, ModelVersionRow, RunRow
-from .views import to_model, to_run, to_version
+from .views import contract_of, to_model, to_run, to_version
 
 MAX_EXPERIMENTS = 1000
 START_SECONDS = 15.0
@@ -42,6 +42,7 @@ class MetadataService:
     ) -> None:
         self.database, self.bridge = database, bridge
         self.child, self.client, self.recorder = child, client, recorder
+        self._contracts: dict[tuple[str, str, int], dict[str, Any] | None] = {}
         self.deployments_of: Callable[[str, str], Sequence[str]] = lambda _project, _model: ()
 
     def ready(self) -> bool:
@@ -220,8 +221,22 @@ class MetadataService:
         number = _number(model, version)
         for found in model.versions:
             if found.version == number:
+                found.contract = self._contract(project, name, found.version)
                 return found
         raise NotFound(f"Model '{name}' has no version {version}.", hint=MODEL_HINT)
+
+    def _contract(self, project: str, name: str, version: int) -> dict[str, Any] | None:
+        """What the model says of its inputs and outputs; versions never change, so it is kept."""
+        key = (project, name, version)
+        if key not in self._contracts:
+            try:
+                text = self._call(
+                    self.client.read_version_file(project, name, str(version), "MLmodel")
+                )
+            except MlflowError:
+                return None
+            self._contracts[key] = contract_of(text)
+        return self._contracts[key]
 
     def _version(
         self, project: str, found: dict[str, Any], aliases: dict[str, int]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+
+import yaml
 
 from dlsys_server.core import clock
 from jupyter_dlsys.contract.runs import Model, ModelVersion, Run
@@ -72,3 +75,19 @@ def to_version(
 
 def _time(milliseconds: Any) -> Any:
     return clock.from_epoch(int(milliseconds) / 1000) if milliseconds else None
+
+
+def contract_of(mlmodel: bytes) -> Json | None:
+    """The contract in an MLmodel file: our own metadata, else MLflow's signature; None without."""
+    try:
+        found = yaml.safe_load(mlmodel)
+    except yaml.YAMLError:
+        return None
+    if not isinstance(found, dict):
+        return None
+    own = (found.get("metadata") or {}).get("dlsys")
+    if isinstance(own, dict):
+        return own
+    signature = found.get("signature") or {}
+    parts = {k: json.loads(signature[k]) for k in ("inputs", "outputs") if signature.get(k)}
+    return parts or None

@@ -197,6 +197,9 @@ def test_the_same_version_can_be_deployed_in_another_way(platform, deployed, tok
 
 def test_the_model_knows_where_it_is_deployed(platform, deployed):
     assert platform.get("/models/mood")["deployments"] == ["mood"]
+    version = platform.get("/models/mood/versions/champion")
+    assert version["contract"]["inputs"][0]["name"] == "text"
+    assert version["metrics"] == {"accuracy": 0.75}
 
 
 def test_model_files_that_were_lost_are_fetched_again(platform, deployed, token):

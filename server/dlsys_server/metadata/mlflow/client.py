@@ -240,6 +240,15 @@ class MlflowClient(Tenancy):
         root = await self._artifact_path(project, answer["artifact_uri"])
         return await download_folder(self._client(), self.headers(project), root, target)
 
+    async def read_version_file(self, project: str, name: str, version: str, path: str) -> bytes:
+        """The bytes of one small file of a version, e.g. "MLmodel"."""
+        params = {"name": name, "version": version}
+        answer = await self.request(
+            "GET", "model-versions/get-download-uri", params=params, project=project
+        )
+        root = await self._artifact_path(project, answer["artifact_uri"])
+        return await self.artifact(project, f"{root}/{path}")
+
     async def _artifact_path(self, project: str, uri: str) -> str:
         if uri.startswith("models:/m-"):
             model = await self.get_logged_model(project, uri.removeprefix("models:/").split("/")[0])

@@ -67,6 +67,17 @@ class Connection:
             raise unavailable(f"MLflow does not answer: {error!r}") from None
         return _read(answer)
 
+    async def artifact(self, project: str, path: str) -> bytes:
+        """The bytes of one small artifact."""
+        url = f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
+        try:
+            answer = await self._client().get(url, headers=self.headers(project))
+        except httpx.TransportError as error:
+            raise unavailable(f"MLflow does not answer: {error!r}") from None
+        if not answer.is_success:
+            raise MlflowError(answer.status_code, "UNKNOWN", f"There is no file {path}.")
+        return answer.content
+
 
 def _read(answer: httpx.Response) -> Json:
     try:
