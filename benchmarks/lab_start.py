@@ -80,17 +80,22 @@ def run(quick: bool) -> list[Figure]:
     peer = "without"
     found = [
         compared("Lab: server answers", "s", starts, peer, limit),
+        compared("Lab: server answers", "CPU s", _cpu(starts), peer, limit),
         compared("Lab: /lab loaded from start", "s", [s.page for s in sides], peer, limit),
     ]
     if not CHROMIUM:
         return [*found, missing("Lab: page restored", "there is no Chromium here")]
     restored = [side.restored for side in sides]
-    cpu = [[Sample(s.cpu, s.wall, s.cpu) for s in samples] for samples in restored]
     return [
         *found,
         compared("Lab: page restored", "s", restored, peer, limit),
-        compared("Lab: page restored, browser and server", "CPU s", cpu, peer, limit),
+        compared("Lab: page restored, browser and server", "CPU s", _cpu(restored), peer, limit),
     ]
+
+
+def _cpu(sides: list[list[Sample]]) -> list[list[Sample]]:
+    """The same samples by their CPU seconds."""
+    return [[Sample(s.cpu, s.wall, s.cpu) for s in samples] for samples in sides]
 
 
 def _prepare(folder: Path, extension: bool) -> Side:

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.ui, pytest.mark.slow]
 
 def keep(picture: Path, name: str) -> None:
     """Also put a picture into the documentation, when asked to."""
-    if os.environ.get("DLSYS_WRITE_IMAGES"):
+    if os.environ.get("WRITE_IMAGES"):
         (ROOT / "docs" / "images").mkdir(exist_ok=True)
         shutil.copy(picture, ROOT / "docs" / "images" / name)
 

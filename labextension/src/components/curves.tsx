@@ -122,7 +122,10 @@ function data(metric: IMetric): uPlot.AlignedData {
 function options(key: string, width: number, log: boolean): uPlot.Options {
   const axis: uPlot.Axis = {
     stroke: css('--jp-ui-font-color2'),
-    grid: { stroke: css('--jp-border-color3'), width: 1 },
+    grid: {
+      stroke: `color-mix(in srgb, ${css('--jp-ui-font-color2')} 20%, transparent)`,
+      width: 1
+    },
     ticks: { show: false },
     font: `11px ${css('--jp-ui-font-family') || 'sans-serif'}`
   };

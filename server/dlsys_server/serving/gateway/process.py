@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import gc
 import logging
 import os
 import signal
@@ -114,7 +113,6 @@ async def _serve(options: Options) -> None:
             await asyncio.sleep(0.005)
         _remember_port(folder, port)
         _write(folder / "gateway.json", about)
-        gc.freeze()  # modules and routes live as long as the process
         await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
     finally:
         waiting.cancel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import select
@@ -35,8 +34,6 @@ def run(channel: socket.socket, scratch: Path, parent: int) -> int:
         _log.exception("the model did not load")
         channel.sendall(frames.pack({"type": "failed", "error": _reason(error)}))
         return 1
-    gc.collect()
-    gc.freeze()  # what torch and MLflow made at import is never garbage: do not look at it again
     while (message := frames.receive(channel)) is not None:
         channel.sendall(_reply(model, *message))
     return 0
