@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from jupyter_dlsys.cli import output, session
+from jupyter_dlsys.cli import dataset_views, output, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import (
     AsJson,
@@ -28,8 +28,7 @@ from jupyter_dlsys.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from jupyter_dlsys.client.results import Dataset, Rows, Version
-    from jupyter_dlsys.contract.datasets import ExportFormat, Kind, Operation, Statistics
+    from jupyter_dlsys.contract.datasets import ExportFormat, Kind, Operation
 
 app = typer.Typer(rich_markup_mode=None, help="Versioned data: commit, look at, compare, freeze.")
 EMPTY = "No dataset yet. Make one: dlsys datasets commit NAME FILE -m 'first version'"
@@ -177,57 +176,9 @@ def show(name: DatasetRef, as_json: AsJson = False) -> None:
     if as_json:
         session.raw(version if ref else {**session.plain(found), "newest": session.plain(version)})
         return
-    _print_dataset(found)
+    dataset_views.print_dataset(found)
     if version is not None:
-        _print_version(version)
-
-
-def _print_dataset(found: Dataset) -> None:
-    about = {
-        "kind": found.kind,
-        "owner": found.owner,
-        "description": found.description,
-        "tags": {tag: f"v{version}" for tag, version in found.tags.items()},
-    }
-    output.pairs(found.name, about)
-
-
-def _print_version(version: Version) -> None:
-    about = {
-        "message": version.message,
-        "by": f"{version.author}",
-        "when": version.created_at,
-        "rows": version.rows,
-        "added": version.rows_added,
-        "removed": version.rows_removed,
-        "bytes": version.bytes,
-        "tags": version.tags,
-        "hash": version.hash,
-    }
-    output.pairs(f"v{version.version}", about)
-    _print_statistics(version.statistics, {c.name: c.type for c in version.columns})
-
-
-def _print_statistics(found: Statistics, types: dict[str, str]) -> None:
-    from jupyter_dlsys.client.words import number
-
-    rows = [
-        [
-            c.name,
-            types.get(c.name, ""),
-            number(c.missing),
-            number(c.distinct),
-            " … ".join([number(c.minimum), number(c.maximum)]) if c.minimum is not None else "",
-            number(c.mean) if c.mean is not None else "",
-            ", ".join(f"{v.value} {v.count:,}" for v in (c.sizes or c.top)[:4]),
-        ]
-        for c in found.columns
-    ]
-    output.draw(["column", "type", "missing", "distinct", "range", "mean", "most"], rows)
-    if found.labels:
-        most = max(v.count for v in found.labels)
-        bars = [[v.value, f"{v.count:,}", "█" * max(1, 30 * v.count // most)] for v in found.labels]
-        output.draw(["label", "rows", ""], bars)
+        dataset_views.print_version(version)
 
 
 @app.command()
@@ -248,21 +199,7 @@ def head(
     if as_json:
         session.raw(found)
         return
-    _print_rows(found)
-
-
-def _print_rows(found: Rows) -> None:
-    names = [c.name for c in found.columns]
-    output.draw(names, [[_cell(row.get(name)) for name in names] for row in found.rows])
-    first = found.offset + 1 if found.rows else 0
-    session.console().print(f"rows {first} to {found.offset + len(found.rows)} of {found.total:,}")
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    if text.startswith("data:image/"):
-        return "(image)"
-    return text if len(text) <= 100 else text[:99] + "…"
+    dataset_views.print_rows(found)
 
 
 @app.command()

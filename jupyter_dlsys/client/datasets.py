@@ -98,15 +98,9 @@ class Datasets(Resource):
         with sources(data) as found:
             made = create and self._create_missing(name, kind, found)
             try:
-                body = checked(
-                    CommitRequest,
-                    message=message,
-                    operation=operation,
-                    files=self._send(found, progress),
-                    where=where,
-                    tags=dict(tags or {}),
-                    parent=parent,
-                )
+                said: dict[str, Any] = {"message": message, "operation": operation, "where": where}
+                said |= {"tags": dict(tags or {}), "parent": parent}
+                body = checked(CommitRequest, files=self._send(found, progress), **said)
                 path = self._path("datasets", name, "commits")
                 return self._connection.send(Version, "POST", path, body, key=new_key())
             except ApiError:

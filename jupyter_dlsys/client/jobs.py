@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_dlsys.client.connection import new_key
-from jupyter_dlsys.client.environment import environment_lock
 from jupyter_dlsys.client.errors import JobFailed, TimedOut, UsageError
 from jupyter_dlsys.client.modules import local_modules, read_source
 from jupyter_dlsys.client.resource import Resource, checked
@@ -19,6 +18,7 @@ from jupyter_dlsys.client.streams import follow
 from jupyter_dlsys.client.views import Listing
 from jupyter_dlsys.client.words import state as state_in_words
 from jupyter_dlsys.contract.base import Event
+from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
     Artifact,

@@ -23,6 +23,7 @@ from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.datasets import SnapshotRequest
+from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
     Artifact,
@@ -62,6 +63,7 @@ class TrainingService:
         self.database, self.store, self.snapshots = database, store, snapshots
         self.metadata, self.scheduler = metadata, scheduler
         self.keeper, self.announcer = keeper, announcer
+        self._environment: dict[str, Any] | None = None
 
     # -- submit
 
@@ -115,7 +117,7 @@ class TrainingService:
     ) -> JobRow:
         name = Path(body.source.path).name
         files = {name: body.source.content, **{m.path: m.content for m in body.modules}}
-        environment = body.environment
+        environment = body.environment or self._own_environment()
         return JobRow(
             id=new_id(),
             project=project,
@@ -126,7 +128,7 @@ class TrainingService:
             source=name,
             source_hash=sources.canonical_hash(body.source, body.modules),
             bundle_sha=self.store.put(_json({"files": files})),
-            environment_sha=self.store.put(_json(environment)) if environment else None,
+            environment_sha=self.store.put(_json(environment)),
             parameters=body.parameters,
             inputs=inputs,
             cpus=body.resources.cpus,
@@ -144,6 +146,12 @@ class TrainingService:
             progress_total=0,
             created_at=clock.now(),
         )
+
+    def _own_environment(self) -> dict[str, Any]:
+        """Where the job will run, for doors that cannot say where it was written (a browser)."""
+        if self._environment is None:
+            self._environment = environment_lock()
+        return self._environment
 
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""

@@ -34,7 +34,8 @@ model = Model().eval()
 texts = ["good day", "so sad", "(^_^)"]
 with torch.inference_mode():
     probabilities = model(torch.from_numpy(encode_utf8(texts, 16)))
-outputs = {"label": [labels[i] for i in probabilities.argmax(1)], "probabilities": probabilities.tolist()}
+best = [labels[i] for i in probabilities.argmax(1)]
+outputs = {"label": best, "probabilities": probabilities.tolist()}
 if parameters.get("lie"):
     outputs["label"][0] = "something else"
 with open("golden.json", "w") as file:

@@ -10,7 +10,6 @@ import pytest
 
 import jupyter_dlsys
 from jupyter_dlsys.client import errors
-from jupyter_dlsys.client.environment import environment_lock
 from jupyter_dlsys.client.inputs import variable
 from jupyter_dlsys.client.jobs import memory_bytes
 from jupyter_dlsys.client.resource import checked
@@ -18,6 +17,7 @@ from jupyter_dlsys.client.results import Dataset, Rows
 from jupyter_dlsys.client.views import Listing
 from jupyter_dlsys.client.words import number, seconds, size
 from jupyter_dlsys.contract.datasets import CreateDataset
+from jupyter_dlsys.contract.environment import environment_lock
 
 HEAVY = ("httpx", "pydantic", "pyarrow", "tornado", "numpy", "rich", "typer", "IPython")
 

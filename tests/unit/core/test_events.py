@@ -44,9 +44,14 @@ def test_filters_by_project_topic_and_subject(database):
 
 def test_a_rolled_back_transaction_tells_nothing(database):
     log = EventLog(database)
-    with pytest.raises(RuntimeError), database.write() as session:
-        log.append(session, "a.b", project="default", subject="x", actor="ann")
-        raise RuntimeError
+
+    def fail() -> None:
+        with database.write() as session:
+            log.append(session, "a.b", project="default", subject="x", actor="ann")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert log.last() == 0
 
 

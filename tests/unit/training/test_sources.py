@@ -20,7 +20,8 @@ def test_parameters_have_types_defaults_and_comments():
     info = inspect(
         source(
             notebook(
-                "import torch, numpy as np\nfrom helper.deep import x\ndata = dlsys.input('tweets')",
+                "import torch, numpy as np\nfrom helper.deep import x",
+                "data = dlsys.input('tweets')",
                 "%matplotlib inline\n!ls\nimport os",
                 parameters="lr = 0.1  # learning rate\nname: str = 'a'\nlayers = [1, 2]\nx = f()",
             )
@@ -34,7 +35,7 @@ def test_parameters_have_types_defaults_and_comments():
     ]
     assert info.imports == ["helper", "numpy", "os", "torch"]
     assert info.inputs == ["tweets"]
-    assert info.findings == [] and info.kernel == "python3" and info.code_cells == 3
+    assert info.findings == [] and info.kernel == "python3" and info.code_cells == 4
 
 
 def test_findings_name_what_is_odd():

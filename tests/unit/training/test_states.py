@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -26,32 +24,32 @@ def database(tmp_path_factory: pytest.TempPathFactory):
 
 
 def a_job(state: str = "queued", **values) -> JobRow:
-    fields = dict(
-        id=new_id(),
-        project="default",
-        owner="ann",
-        name="n",
-        state=state,
-        revision=0,
-        attempt=1,
-        reason="",
-        kind="script",
-        source="a.py",
-        source_hash="sha256:0",
-        bundle_sha="0",
-        parameters={},
-        inputs={},
-        cpus=1.0,
-        gpus=0,
-        gpu_ids=[],
-        artifacts=[],
-        priority=0,
-        run_closed=False,
-        progress_done=0,
-        progress_total=0,
-        spool_offset=0,
-        created_at=clock.now(),
-    )
+    fields = {
+        "id": new_id(),
+        "project": "default",
+        "owner": "ann",
+        "name": "n",
+        "state": state,
+        "revision": 0,
+        "attempt": 1,
+        "reason": "",
+        "kind": "script",
+        "source": "a.py",
+        "source_hash": "sha256:0",
+        "bundle_sha": "0",
+        "parameters": {},
+        "inputs": {},
+        "cpus": 1.0,
+        "gpus": 0,
+        "gpu_ids": [],
+        "artifacts": [],
+        "priority": 0,
+        "run_closed": False,
+        "progress_done": 0,
+        "progress_total": 0,
+        "spool_offset": 0,
+        "created_at": clock.now(),
+    }
     return JobRow(**{**fields, **values})
 
 

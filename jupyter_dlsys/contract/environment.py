@@ -1,4 +1,4 @@
-"""The lock of an environment: what the code was written with."""
+"""The lock of an environment: what code was written with, or runs in."""
 
 from __future__ import annotations
 
