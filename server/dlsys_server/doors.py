@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from dlsys_server.core.errors import DlsysError
+from dlsys_server.core.ports import listen
 from dlsys_server.core.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -36,12 +37,9 @@ def tcp_socket(settings: Settings) -> socket.socket:
     with contextlib.suppress(OSError, ValueError):
         last = int(remembered.read_text())
     for port in (settings.port,) if settings.port else (last, 0):
-        listener = socket.socket(socket.AF_INET)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((settings.host, port))
+            listener = listen(settings.host, port)
         except OSError as error:
-            listener.close()
             log.warning("port is taken", extra={"port": port, "error": str(error)})
             continue
         remembered.write_text(str(listener.getsockname()[1]))

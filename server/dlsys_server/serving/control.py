@@ -12,7 +12,6 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ import httpx
 
 from dlsys_server.access.tokens import digest
 from dlsys_server.core.errors import Refused, Unavailable
+from dlsys_server.core.ports import listen
 from jupyter_dlsys.contract.system import PartHealth
 
 log = logging.getLogger(__name__)
@@ -110,8 +110,7 @@ class GatewayControl:
         file = self.folder / "port"
         with contextlib.suppress(OSError, ValueError):
             return int(file.read_text())
-        with socket.socket() as probe:
-            probe.bind((self.host, 0))
+        with listen(self.host) as probe:
             port = int(probe.getsockname()[1])
         file.write_text(str(port))
         return port

@@ -100,7 +100,9 @@ class Replica:
         """Queue a request, in parts of at most a batch. Raises Refusal when it cannot be taken."""
         if self.state not in ("ready", "restarting"):
             raise Refusal(503, f"version {self.version} is not ready: {self.state}", retry_after=2)
-        self._queue.admit(rows, self.max_batch, self.spec.slo_ms, self._not_ready_seconds())
+        # An idle worker always takes one: else what was learned in a slow hour is never unlearned.
+        slo = None if self.idle and self.state == "ready" else self.spec.slo_ms
+        self._queue.admit(rows, self.max_batch, slo, self._not_ready_seconds())
         size = self.max_batch
         pieces = (
             [rows]
