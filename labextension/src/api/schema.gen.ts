@@ -295,7 +295,7 @@ export interface paths {
         };
         /**
          * List Deployments
-         * @description Endpoints, most recently changed first.
+         * @description Endpoints by name.
          */
         get: operations["deployments.list"];
         put?: never;

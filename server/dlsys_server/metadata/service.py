@@ -209,6 +209,9 @@ class MetadataService:
         aliases = _aliases(model)
         found = to_model(project, model, [self._version(project, v, aliases) for v in versions])
         found.deployments = list(self.deployments_of(project, name))
+        for version in found.versions:
+            if version.aliases or version.version == found.latest:
+                version.contract = self._contract(project, name, version.version)
         return found
 
     def model_version(self, project: str, name: str, version: str) -> ModelVersion:
