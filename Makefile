@@ -75,7 +75,7 @@ bench: install ## each headline figure beside its peer
 
 test: install ## everything the tests need, then all tests (ARGS='-k word' for some)
 	@scripts/system-packages.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 check: check-python check-ui check-generated ## lint, types, import contracts, stale generated files
 

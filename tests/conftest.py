@@ -101,14 +101,6 @@ def s3_bucket(seaweed_server: SeaweedServer) -> Iterator[Bucket]:
         yield bucket
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For xdist's loadgroup: a file stays in one process, and there is one browser at a time."""
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            group = "ui" if item.get_closest_marker("ui") else item.nodeid.split("::")[0]
-            item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield

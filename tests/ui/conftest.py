@@ -108,7 +108,7 @@ class Screen:
         self.page.wait_for_timeout(800)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab(session_root: Path) -> Iterator[Lab]:
     """JupyterLab on a workspace with data and the example notebook, under a base URL of its own."""
     workspace, home = session_root / "ws", session_root / "uihome"
@@ -213,7 +213,7 @@ def _end(process: subprocess.Popen[bytes], dlsys: Path) -> None:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium."""
     if not Path(CHROMIUM).exists():
