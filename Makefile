@@ -8,7 +8,7 @@ NODE    := VENV=$(abspath $(VENV)) PIP_CONSTRAINTS="$(PINS)" scripts/node.sh
 # The pins are made with Python 3.11; a Python that cannot take them gets the ranges of pyproject.toml.
 PINS     = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')
 DEMO    ?= .demo
-EXTRAS  := server examples test
+EXTRAS  := server s3 examples test
 UI      := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
            labextension/tsconfig.json labextension/install.json
 BUNDLE  := jupyter_dlsys/labextension/package.json

@@ -260,7 +260,15 @@ def open_store(url: str, s3_endpoint_url: str = "") -> ObjectStore:
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if s3_endpoint_url:
         options["endpoint_url"] = s3_endpoint_url
-    return RemoteStore(fsspec.filesystem("s3", **options), parts.netloc + unquote(parts.path))
+    try:
+        filesystem = fsspec.filesystem("s3", **options)
+    except ImportError as error:
+        raise Broken(
+            f"A library for S3 is missing: {error}.",
+            code="s3-extra-missing",
+            hint='Run `pip install "jupyter-dlsys[server,s3]"`.',
+        ) from None
+    return RemoteStore(filesystem, parts.netloc + unquote(parts.path))
 
 
 def _checked(sha256: str) -> str:
