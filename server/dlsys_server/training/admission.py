@@ -71,5 +71,5 @@ def unknown_parameters(body: SubmitRequest, info: NotebookInfo) -> str:
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             guess = f" Did you mean '{near[0]}'?" if near else ""
-            return f"Note: the notebook has no parameter '{name}'.{guess}"
+            return f"The notebook has no parameter '{name}'.{guess}"
     return ""

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from dlsys_server.core import clock
 from dlsys_server.core.events import EventLog
 
 from .tables import JobRow
@@ -22,6 +23,11 @@ class Announcer:
         job = session.get(JobRow, job_id, populate_existing=True)
         if job is not None:
             self.spooled(session, job, "job.changed", _summary(job))
+
+    def note(self, session: Session, job: JobRow, text: str) -> None:
+        """A word of the platform in the job's log; unlike the reason it stays."""
+        payload = {"stream": "system", "text": f"{text}\n", "at": clock.now().timestamp()}
+        self.spooled(session, job, "job.log", payload)
 
     def spooled(self, session: Session, job: JobRow, topic: str, payload: dict[str, Any]) -> None:
         """One event of a job."""

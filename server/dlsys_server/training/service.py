@@ -80,13 +80,16 @@ class TrainingService:
         info = admission.check(body, self.scheduler.capacity)
         inputs = self._bind(caller, project, body)
         job = self._row(caller, project, body, inputs)
-        job.reason = admission.unknown_parameters(body, info) or "Waiting to start"
+        job.reason = "Waiting to start"
+        note = admission.unknown_parameters(body, info)
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
                 return Job.model_validate(first)
             session.add(job)
             session.flush()
             self.announcer.changed(session, job.id)
+            if note:
+                self.announcer.note(session, job, note)
             answer = to_job(job)
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()

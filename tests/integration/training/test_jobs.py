@@ -180,6 +180,19 @@ def test_bad_submissions_are_refused_in_plain_words(platform, body, status, word
     assert platform.get("/jobs")["items"] == before
 
 
+def test_a_misspelt_parameter_is_noted_in_the_log_with_the_nearest_name(platform):
+    job = platform.submit(
+        notebook("print(1)", parameters="learning_rate = 0.1"), parameters={"learning_rat": 1}
+    )
+    platform.wait_for(job["id"])
+    logged = [
+        e["payload"]["text"]
+        for e in platform.get(f"/jobs/{job['id']}/events")
+        if e["topic"] == "job.log"
+    ]
+    assert "no parameter 'learning_rat'. Did you mean 'learning_rate'?" in logged[0]
+
+
 def test_a_repeated_submission_is_one_job(platform):
     body = {"source": {"path": "once.py", "content": "print(1)"}}
     key = {"Idempotency-Key": "once-1"}
