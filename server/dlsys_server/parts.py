@@ -98,11 +98,12 @@ class Parts:
     def health(self) -> Health:
         """State of each part; the whole is as bad as what answers depend on."""
         parts = [self._database_health(), self._store_health(), self.child.health()]
-        parts += [self._scheduler_health(), self.control.health()]
+        parts += [_thread_health("scheduler", self.scheduler.error), self.control.health()]
+        parts.append(_thread_health("rollouts", self.rollouts.error))
         states = {part.name: part.state for part in parts}
         worst: PartState = "ok"
         if {"failed", "degraded"} & {
-            states[n] for n in ("mlflow", "gateway", "scheduler", "store")
+            states[n] for n in ("mlflow", "gateway", "scheduler", "rollouts", "store")
         }:
             worst = "degraded"
         if "failed" in (states["database"], states["store"]):
@@ -120,9 +121,9 @@ class Parts:
     def _store_health(self) -> PartHealth:
         return self.store.health()
 
-    def _scheduler_health(self) -> PartHealth:
-        error = self.scheduler.error
-        return PartHealth(name="scheduler", state="degraded" if error else "ok", message=error)
+
+def _thread_health(name: str, error: str) -> PartHealth:
+    return PartHealth(name=name, state="degraded" if error else "ok", message=error)
 
 
 def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Parts:

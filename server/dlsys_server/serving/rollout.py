@@ -50,6 +50,7 @@ class Rollouts:
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self._resolved_at = -RESOLVE_SECONDS
+        self.error = ""
 
     def start(self) -> None:
         """Write the routes as they are, then follow changes in a thread."""
@@ -75,9 +76,10 @@ class Rollouts:
                 if first and self.rows():
                     self.publish()
                 first = False
-                self.look()
-            except Exception:
-                log.exception("rollout failed")
+                self.error = self.look()
+            except Exception as error:
+                self.error = f"{type(error).__name__}: {error}"
+                log.exception("rollouts cannot look")
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
 
@@ -86,20 +88,29 @@ class Rollouts:
         with self.database.read() as session:
             return list(session.scalars(select(DeploymentRow).order_by(DeploymentRow.name)))
 
-    def look(self) -> None:
-        """Re-resolve what follows an alias; roll out what is not served yet."""
+    def look(self) -> str:
+        """Re-resolve what follows an alias; roll out what is not served yet. What went wrong."""
         rows = self.rows()
         if rows and not self.control.running():
             self.publish()
         resolve = time.monotonic() - self._resolved_at >= RESOLVE_SECONDS and self.metadata.ready()
         if resolve:
             self._resolved_at = time.monotonic()
+        troubles = []
         for row in rows:
-            if resolve:
-                self._follow(row)
-            self._heal(row)
-            if row.state in ("starting", "updating"):
-                self._roll_out(row)
+            try:
+                self._converge(row, resolve)
+            except Exception as error:  # one endpoint's trouble is not the others'
+                troubles.append(f"endpoint {row.name}: {error}")
+                log.exception("endpoint cannot be rolled out", extra={"deployment": row.name})
+        return "; ".join(troubles)
+
+    def _converge(self, row: DeploymentRow, resolve: bool) -> None:
+        if resolve:
+            self._follow(row)
+        self._heal(row)
+        if row.state in ("starting", "updating"):
+            self._roll_out(row)
 
     def _heal(self, row: DeploymentRow) -> None:
         """A model folder that was lost (a restore, another machine) is fetched again."""
@@ -125,9 +136,8 @@ class Rollouts:
         try:
             folder = self._fetch(row, row.target_version)
             self.publish(warming=row)
-            failed = self.control.apply(retry=row.name).get("failed") or {}
-            state = self._state(row.name)
-            contract = self._warm_contract(row, state, failed)
+            applied = self.control.apply(retry=row.name)
+            contract = self._warm_contract(row, applied)
             report = self._replay(row, folder, contract)
         except DlsysError as error:
             self._give_up(row, error)
@@ -146,13 +156,8 @@ class Rollouts:
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self.metadata.download(row.project, row.model, version, folder)
 
-    def _state(self, name: str) -> dict[str, Any]:
-        found = self.control.apply(timeout=1)["deployments"].get(name) or {}
-        return dict(found)
-
-    def _warm_contract(
-        self, row: DeploymentRow, state: dict[str, Any], failed: dict[str, str]
-    ) -> dict[str, Any]:
+    def _warm_contract(self, row: DeploymentRow, applied: dict[str, Any]) -> dict[str, Any]:
+        state = applied["deployments"].get(row.name) or {}
         target = str(row.target_version)
         for warm in state.get("warming", []):
             if warm["version"] == target and warm["state"] == "ready":
@@ -160,7 +165,9 @@ class Rollouts:
         if state.get("version") == target:
             return dict(state.get("contract") or {})
         reasons = [w["message"] for w in state.get("warming", []) if w["version"] == target]
-        raise DlsysError(failed.get(row.name) or "; ".join(reasons) or "the model does not start")
+        raise DlsysError(
+            applied["failed"].get(row.name) or "; ".join(reasons) or "the model does not start"
+        )
 
     def _replay(
         self, row: DeploymentRow, folder: Path, contract: dict[str, Any]

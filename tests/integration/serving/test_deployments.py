@@ -235,6 +235,30 @@ def test_predictions_outlive_the_platform_and_a_restart_adopts_the_gateway(
     assert people.status_code == 200, people.text
 
 
+def test_one_endpoint_in_trouble_does_not_hold_up_the_others(platform, deployed):
+    platform.api.post(f"{PROJECT}/deployments", json={"model": "mood@v2", "name": "doomed"})
+    wait_ready(platform, 2, "doomed")
+    gone = httpx.request(
+        "DELETE",
+        f"{platform.url}/mlflow/api/2.0/mlflow/model-versions/delete",
+        json={"name": "mood", "version": "2"},
+        headers={"Authorization": f"Bearer {platform.secret}"},
+    )
+    assert gone.status_code == 200, gone.text
+    shutil.rmtree(platform.home / "models" / "default" / "mood" / "2")
+    platform.api.post(f"{PROJECT}/deployments", json={"model": "mood@v1", "name": "zealous"})
+    wait_ready(platform, 1, "zealous")
+    health = platform.wait(
+        lambda: h if (h := platform.api.get("/health").json())["state"] == "degraded" else None,
+        "health to tell",
+    )
+    [part] = [p for p in health["parts"] if p["name"] == "rollouts"]
+    assert "endpoint doomed" in part["message"] and "version" in part["message"]
+    for name in ("doomed", "zealous"):
+        assert platform.api.delete(f"{PROJECT}/deployments/{name}").status_code == 204
+    platform.wait(lambda: platform.part("rollouts") == "ok", "health to be good again")
+
+
 def test_bad_requests_to_deploy_are_refused(platform, deployed):
     for model, status in [("nothing", 404), ("mood@v99", 404), ("mood@nobody", 404)]:
         answer = platform.api.post(f"{PROJECT}/deployments", json={"model": model})
