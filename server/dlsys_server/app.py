@@ -80,6 +80,7 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
+    # Starlette's own redirect from /mlflow to /mlflow/ is absolute, which breaks behind Jupyter.
     app.router.routes.append(Route("/mlflow", parts.proxy))
     app.mount("/mlflow", parts.proxy)
     install_problem_handlers(app)
