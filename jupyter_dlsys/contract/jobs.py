@@ -47,6 +47,9 @@ class Resources(Request):
     cpus: float = Field(1, gt=0, le=1024)
     gpus: int = Field(0, ge=0, le=64)
     memory_bytes: int | None = Field(None, ge=64 * 2**20, description="Hard limit; none when null.")
+    gpu_share: float = Field(
+        1, gt=0, le=1, description="Share of its one GPU's memory; below 1 others may use it too."
+    )
 
 
 class SubmitRequest(Request):
@@ -60,6 +63,15 @@ class SubmitRequest(Request):
     resources: Resources = Resources()
     priority: int = Field(0, ge=-100, le=100)
     timeout_seconds: float | None = Field(None, gt=0)
+    retries: int = Field(
+        2, ge=0, le=20, description="More attempts when the worker is lost; user errors are final."
+    )
+    max_memory_bytes: int | None = Field(
+        None, ge=64 * 2**20, description="Out of memory is retried with more, up to this."
+    )
+    after: list[str] = Field([], max_length=100, description="Jobs that have to succeed first.")
+    variables: dict[str, str] = Field({}, description="Environment variables of the job.")
+    cold: bool = Field(False, description="Start a fresh process even where a warm one waits.")
     environment: dict[str, Any] | None = Field(
         None, description="Lock of the environment the source was written in."
     )
@@ -80,6 +92,50 @@ class JobProgress(Answer):
     total: int = 0
 
 
+StartMode = Literal["parked", "forked", "cold"]
+
+
+class JobStart(Answer):
+    """Which way the attempt was started, and why that one."""
+
+    mode: StartMode = Field(
+        description="parked: a kernel that waited; forked: from the zygote; cold: a new process."
+    )
+    reason: str = ""
+
+
+class Range(Answer):
+    """Seconds, as a range that held for 8 of 10 jobs in the past, and the middle."""
+
+    low: float
+    likely: float
+    high: float
+
+
+class Forecast(Answer):
+    """When a job will start and how long it will run, from history."""
+
+    starts_in: Range | None = Field(None, description="Null when it runs, or nothing is known.")
+    runs_for: Range | None = Field(None, description="Null when nothing like it has run yet.")
+    based_on: int = Field(0, description="Number of past jobs the duration comes from.")
+    words: str = Field("", description="The same for people, e.g. 'starts in about 3 min'.")
+
+
+class Attempt(Answer):
+    """One try to run a job."""
+
+    number: int
+    state: JobState
+    reason: str = ""
+    exit_reason: str | None = None
+    start: JobStart | None = None
+    memory_bytes: int | None = Field(None, description="Limit of this attempt.")
+    checkpoint: int | None = Field(None, description="Step of the checkpoint it went on from.")
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
 class Job(Answer):
     """A job. `reason` always tells in plain words why it is in its state."""
 
@@ -93,7 +149,17 @@ class Job(Answer):
         None, description="cancelled, timeout, lost, user-error, out-of-memory, killed, …"
     )
     queue_position: int | None = None
+    forecast: Forecast | None = Field(None, description="Of a job that has not ended.")
     attempt: int = 1
+    attempts: list[Attempt] = Field([], description="All tries; only when one job is shown.")
+    retries: int = 0
+    next_attempt_at: datetime | None = Field(None, description="Back-off before the next try.")
+    start: JobStart | None = None
+    account: str | None = Field(None, description="OS account it runs as, where that is another.")
+    schedule: str | None = Field(None, description="Schedule that submitted it.")
+    retry_of: str | None = None
+    after: list[str] = []
+    variables: dict[str, str] = {}
     source: str = Field(description="File name of the notebook or script.")
     kind: Literal["notebook", "script"]
     parameters: dict[str, Any] = {}
@@ -145,4 +211,18 @@ class NotebookInfo(Answer):
     parameters: list[Parameter] = []
     inputs: list[str] = Field([], description="Names given to dlsys.input(…).")
     imports: list[str] = Field([], description="Top-level modules that the source imports.")
-    findings: list[str] = []
+
+
+class QueueEntry(Answer):
+    """A job that waits, in the order in which jobs will start."""
+
+    position: int
+    job: str
+    name: str
+    owner: str
+    project: str
+    priority: int
+    resources: Resources
+    reason: str
+    waiting_seconds: float
+    forecast: Forecast | None = None

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Literal
 
+from pydantic import Field
+
 from .base import Answer
 
 PartState = Literal["ok", "starting", "degraded", "failed", "off"]
@@ -43,8 +45,39 @@ class Project(Answer):
     created_at: datetime
 
 
+class Gpu(Answer):
+    """A GPU of a worker; use is null where NVML cannot tell."""
+
+    id: str
+    name: str = ""
+    memory_bytes: int | None = None
+    memory_bytes_used: int | None = None
+    utilization: float | None = Field(None, description="0 to 1, over the last sample.")
+    jobs: list[str] = Field([], description="Jobs that hold it, wholly or in part.")
+
+
+class Isolation(Answer):
+    """What keeps a job's code apart on this machine, found by trying."""
+
+    account: str = Field(description="Which OS account jobs run as, in words.")
+    memory: Literal["cgroup", "watched"]
+    processes: Literal["cgroup", "rlimit", "watched"]
+    sandbox: Literal["bwrap", "off", "missing"]
+    words: str = ""
+
+
+class Warm(Answer):
+    """The zygote: a process with the heavy libraries imported, from which jobs are forked."""
+
+    state: PartState
+    message: str = ""
+    imports: list[str] = []
+    parked: int = Field(0, description="Kernels that wait, ready.")
+    memory_bytes: int | None = Field(None, description="Proportional set size of all of it.")
+
+
 class Worker(Answer):
-    """A machine that runs jobs: what it has and what is in use."""
+    """A machine that runs jobs: its slots, what jobs hold of them, and how busy it really is."""
 
     name: str
     cpus: float
@@ -54,6 +87,32 @@ class Worker(Answer):
     gpus: list[str]
     gpus_used: int
     jobs: list[str]
+    cpu_load: float | None = Field(None, description="CPUs busy now, by anybody.")
+    memory_bytes_load: int | None = Field(None, description="Memory in use now, by anybody.")
+    gpu_details: list[Gpu] = []
+    isolation: Isolation | None = None
+    warm: Warm | None = None
+
+
+class UsagePoint(Answer):
+    """What a job's processes used at a time."""
+
+    at: datetime
+    cpus: float = Field(description="CPUs busy since the point before.")
+    memory_bytes: int = Field(description="Proportional set size, shared pages divided.")
+    processes: int
+    gpu_utilization: float | None = Field(None, description="0 to 1, mean of its GPUs.")
+    gpu_memory_bytes: int | None = None
+
+
+class JobUsage(Answer):
+    """What a job used over time, and what that says."""
+
+    job: str
+    points: list[UsagePoint] = []
+    cpu_seconds: float = 0
+    peak_memory_bytes: int = 0
+    hints: list[str] = Field([], description="E.g. 'GPU 4 % busy: input-bound.'")
 
 
 class Upload(Answer):

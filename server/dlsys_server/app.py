@@ -22,6 +22,7 @@ from dlsys_server.metadata.routes import router as metadata_router
 from dlsys_server.serving.routes import router as serving_router
 from dlsys_server.training.routes import router as training_router
 from dlsys_server.training.routes import workers as workers_router
+from dlsys_server.workflows.routes import router as workflows_router
 from jupyter_dlsys.contract.base import Problem
 
 from .parts import Parts, build
@@ -36,6 +37,7 @@ ROUTERS = (
     training_router,
     metadata_router,
     serving_router,
+    workflows_router,
 )
 
 

@@ -442,6 +442,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/jobs/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preflight
+         * @description What would go wrong with a submission; nothing is kept or run.
+         */
+        post: operations["jobs.preflight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/jobs/{id}": {
         parameters: {
             query?: never;
@@ -582,6 +602,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Retry
+         * @description The same again as a new job, which finds the last checkpoint of the old one.
+         */
+        post: operations["jobs.retry"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/jobs/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Usage
+         * @description CPU, memory and GPU use over time, and what it says.
+         */
+        get: operations["jobs.usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/lineage": {
         parameters: {
             query?: never;
@@ -709,6 +769,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read Queue
+         * @description Jobs of the project that wait, in the order in which they will start, and why they wait.
+         */
+        get: operations["jobs.queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/runs": {
         parameters: {
             query?: never;
@@ -763,6 +843,178 @@ export interface paths {
         get: operations["runs.metrics"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Schedules
+         * @description Schedules, newest first.
+         */
+        get: operations["schedules.list"];
+        put?: never;
+        /**
+         * Create
+         * @description Submit a notebook or script again and again, at the times of a cron expression.
+         */
+        post: operations["schedules.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Explain
+         * @description A cron expression in words, and its next five times.
+         */
+        post: operations["schedules.explain"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show
+         * @description One schedule.
+         */
+        get: operations["schedules.show"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove
+         * @description End a schedule; its jobs stay.
+         */
+        delete: operations["schedules.remove"];
+        options?: never;
+        head?: never;
+        /**
+         * Update
+         * @description Change a schedule; its history stays.
+         */
+        patch: operations["schedules.update"];
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/{id}/backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Backfill
+         * @description Fire for each time of a past interval that has not been fired.
+         */
+        post: operations["schedules.backfill"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/{id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * History
+         * @description Firings, newest first, with the state of their jobs.
+         */
+        get: operations["schedules.history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause
+         * @description Stop firing until it is resumed.
+         */
+        post: operations["schedules.pause"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume
+         * @description Fire again from now on; times that were due while it was paused are not made up for.
+         */
+        post: operations["schedules.resume"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/schedules/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Now
+         * @description Fire once now, besides the plan.
+         */
+        post: operations["schedules.run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -923,6 +1175,67 @@ export interface components {
             path: string;
         };
         /**
+         * Attempt
+         * @description One try to run a job.
+         */
+        Attempt: {
+            /**
+             * Checkpoint
+             * @description Step of the checkpoint it went on from.
+             */
+            checkpoint?: number | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Exit Reason */
+            exit_reason?: string | null;
+            /** Finished At */
+            finished_at?: string | null;
+            /**
+             * Memory Bytes
+             * @description Limit of this attempt.
+             */
+            memory_bytes?: number | null;
+            /** Number */
+            number: number;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            start?: components["schemas"]["JobStart"] | null;
+            /** Started At */
+            started_at?: string | null;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "starting" | "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "skipped" | "lost";
+        };
+        /**
+         * BackfillRequest
+         * @description Fire once for each time that was due in a past interval and never fired.
+         */
+        BackfillRequest: {
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /**
+             * Limit
+             * @default 100
+             */
+            limit: number;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+        };
+        /**
          * Chunk
          * @description One immutable Parquet file of the store, named by the SHA-256 of its bytes.
          */
@@ -1066,6 +1379,33 @@ export interface components {
              * @description Lower-case letters, digits, '.', '_' and '-'; 1 to 63 characters.
              */
             name: string;
+        };
+        /**
+         * CronExplanation
+         * @description A cron expression in words, and its next five times.
+         */
+        CronExplanation: {
+            /** Cron */
+            cron: string;
+            /** Next Times */
+            next_times: string[];
+            /** Timezone */
+            timezone: string;
+            /** Words */
+            words: string;
+        };
+        /**
+         * CronRequest
+         * @description A cron expression to explain.
+         */
+        CronRequest: {
+            /** Cron */
+            cron: string;
+            /**
+             * Timezone
+             * @default UTC
+             */
+            timezone: string;
         };
         /**
          * Dataset
@@ -1332,6 +1672,117 @@ export interface components {
             row?: number | null;
         };
         /**
+         * Finding
+         * @description One thing that will or may go wrong. An `error` will; a `warning` may; `info` is advice.
+         */
+        Finding: {
+            /**
+             * Code
+             * @description Stable, e.g. undefined-name, missing-package, likely-secret.
+             */
+            code: string;
+            fix?: components["schemas"]["Fix"] | null;
+            /** Message */
+            message: string;
+            place?: components["schemas"]["Place"] | null;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "info";
+        };
+        /**
+         * Firing
+         * @description One time that a schedule was due, and what came of it.
+         */
+        Firing: {
+            /**
+             * Due At
+             * Format: date-time
+             */
+            due_at: string;
+            /** Job */
+            job?: string | null;
+            /** Job State */
+            job_state?: string | null;
+            /**
+             * Manual
+             * @default false
+             */
+            manual: boolean;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Schedule */
+            schedule: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "pending" | "submitted" | "skipped" | "failed";
+        };
+        /**
+         * Fix
+         * @description What mends a finding with one click or one line.
+         *
+         *     `replace-line` puts `value` in place of the line; `tag-parameters` tags cell `place.cell`;
+         *     `move-cell` moves it to index `value`; `bind-input` binds input `target` to dataset `value`;
+         *     `rename-parameter` renames `target` to `value`; `set-resource` sets the field `target` of the
+         *     resources to `value`; `install-package` and `add-file` are for the person to do.
+         */
+        Fix: {
+            /**
+             * Action
+             * @enum {string}
+             */
+            action: "replace-line" | "tag-parameters" | "move-cell" | "bind-input" | "rename-parameter" | "set-resource" | "install-package" | "add-file";
+            /**
+             * Command
+             * @description The same as a shell or %pip command, where one exists.
+             * @default
+             */
+            command: string;
+            /**
+             * Label
+             * @description Words for a button, e.g. 'Use DLSYS_OUTPUT_DIR'.
+             */
+            label: string;
+            /**
+             * Target
+             * @default
+             */
+            target: string;
+            /**
+             * Value
+             * @default
+             */
+            value: string;
+        };
+        /**
+         * Forecast
+         * @description When a job will start and how long it will run, from history.
+         */
+        Forecast: {
+            /**
+             * Based On
+             * @description Number of past jobs the duration comes from.
+             * @default 0
+             */
+            based_on: number;
+            /** @description Null when nothing like it has run yet. */
+            runs_for?: components["schemas"]["Range"] | null;
+            /** @description Null when it runs, or nothing is known. */
+            starts_in?: components["schemas"]["Range"] | null;
+            /**
+             * Words
+             * @description The same for people, e.g. 'starts in about 3 min'.
+             * @default
+             */
+            words: string;
+        };
+        /**
          * GoldenReport
          * @description Golden examples replayed through the endpoint before traffic moved.
          */
@@ -1342,6 +1793,34 @@ export interface components {
             matched: number;
             /** Max Difference */
             max_difference: number;
+        };
+        /**
+         * Gpu
+         * @description A GPU of a worker; use is null where NVML cannot tell.
+         */
+        Gpu: {
+            /** Id */
+            id: string;
+            /**
+             * Jobs
+             * @description Jobs that hold it, wholly or in part.
+             * @default []
+             */
+            jobs: string[];
+            /** Memory Bytes */
+            memory_bytes?: number | null;
+            /** Memory Bytes Used */
+            memory_bytes_used?: number | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Utilization
+             * @description 0 to 1, over the last sample.
+             */
+            utilization?: number | null;
         };
         /**
          * Health
@@ -1407,6 +1886,37 @@ export interface components {
             source: components["schemas"]["SourceFile"];
         };
         /**
+         * Isolation
+         * @description What keeps a job's code apart on this machine, found by trying.
+         */
+        Isolation: {
+            /**
+             * Account
+             * @description Which OS account jobs run as, in words.
+             */
+            account: string;
+            /**
+             * Memory
+             * @enum {string}
+             */
+            memory: "cgroup" | "watched";
+            /**
+             * Processes
+             * @enum {string}
+             */
+            processes: "cgroup" | "rlimit" | "watched";
+            /**
+             * Sandbox
+             * @enum {string}
+             */
+            sandbox: "bwrap" | "off" | "missing";
+            /**
+             * Words
+             * @default
+             */
+            words: string;
+        };
+        /**
          * IssuedToken
          * @description Shown once; the platform keeps only its hash.
          */
@@ -1426,10 +1936,26 @@ export interface components {
          */
         Job: {
             /**
+             * Account
+             * @description OS account it runs as, where that is another.
+             */
+            account?: string | null;
+            /**
+             * After
+             * @default []
+             */
+            after: string[];
+            /**
              * Attempt
              * @default 1
              */
             attempt: number;
+            /**
+             * Attempts
+             * @description All tries; only when one job is shown.
+             * @default []
+             */
+            attempts: components["schemas"]["Attempt"][];
             /**
              * Created At
              * Format: date-time
@@ -1446,6 +1972,8 @@ export interface components {
             experiment?: string | null;
             /** Finished At */
             finished_at?: string | null;
+            /** @description Of a job that has not ended. */
+            forecast?: components["schemas"]["Forecast"] | null;
             /** Id */
             id: string;
             /**
@@ -1476,6 +2004,11 @@ export interface components {
             models: string[];
             /** Name */
             name: string;
+            /**
+             * Next Attempt At
+             * @description Back-off before the next try.
+             */
+            next_attempt_at?: string | null;
             /** Owner */
             owner: string;
             /**
@@ -1508,10 +2041,22 @@ export interface components {
             reason: string;
             resources: components["schemas"]["Resources"];
             /**
+             * Retries
+             * @default 0
+             */
+            retries: number;
+            /** Retry Of */
+            retry_of?: string | null;
+            /**
              * Run Id
              * @description MLflow run.
              */
             run_id?: string | null;
+            /**
+             * Schedule
+             * @description Schedule that submitted it.
+             */
+            schedule?: string | null;
             /**
              * Source
              * @description File name of the notebook or script.
@@ -1519,6 +2064,7 @@ export interface components {
             source: string;
             /** Source Hash */
             source_hash: string;
+            start?: components["schemas"]["JobStart"] | null;
             /** Started At */
             started_at?: string | null;
             /**
@@ -1528,6 +2074,13 @@ export interface components {
             state: "queued" | "starting" | "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "skipped" | "lost";
             /** Timeout Seconds */
             timeout_seconds?: number | null;
+            /**
+             * Variables
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
         };
         /**
          * JobInput
@@ -1556,6 +2109,52 @@ export interface components {
              * @default 0
              */
             total: number;
+        };
+        /**
+         * JobStart
+         * @description Which way the attempt was started, and why that one.
+         */
+        JobStart: {
+            /**
+             * Mode
+             * @description parked: a kernel that waited; forked: from the zygote; cold: a new process.
+             * @enum {string}
+             */
+            mode: "parked" | "forked" | "cold";
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
+         * JobUsage
+         * @description What a job used over time, and what that says.
+         */
+        JobUsage: {
+            /**
+             * Cpu Seconds
+             * @default 0
+             */
+            cpu_seconds: number;
+            /**
+             * Hints
+             * @description E.g. 'GPU 4 % busy: input-bound.'
+             * @default []
+             */
+            hints: string[];
+            /** Job */
+            job: string;
+            /**
+             * Peak Memory Bytes
+             * @default 0
+             */
+            peak_memory_bytes: number;
+            /**
+             * Points
+             * @default []
+             */
+            points: components["schemas"]["UsagePoint"][];
         };
         /**
          * LabelChange
@@ -1770,11 +2369,6 @@ export interface components {
             /** Code Cells */
             code_cells: number;
             /**
-             * Findings
-             * @default []
-             */
-            findings: string[];
-            /**
              * Imports
              * @description Top-level modules that the source imports.
              * @default []
@@ -1821,6 +2415,16 @@ export interface components {
              */
             next_cursor?: string | null;
         };
+        /** Page[Firing] */
+        Page_Firing_: {
+            /** Items */
+            items: components["schemas"]["Firing"][];
+            /**
+             * Next Cursor
+             * @description Pass as ?cursor= to get the next page.
+             */
+            next_cursor?: string | null;
+        };
         /** Page[Job] */
         Page_Job_: {
             /** Items */
@@ -1845,6 +2449,16 @@ export interface components {
         Page_Run_: {
             /** Items */
             items: components["schemas"]["Run"][];
+            /**
+             * Next Cursor
+             * @description Pass as ?cursor= to get the next page.
+             */
+            next_cursor?: string | null;
+        };
+        /** Page[Schedule] */
+        Page_Schedule_: {
+            /** Items */
+            items: components["schemas"]["Schedule"][];
             /**
              * Next Cursor
              * @description Pass as ?cursor= to get the next page.
@@ -1911,6 +2525,16 @@ export interface components {
             state: "ok" | "starting" | "degraded" | "failed" | "off";
         };
         /**
+         * Place
+         * @description Where in the source; both numbers count from 0. A script is one cell.
+         */
+        Place: {
+            /** Cell */
+            cell: number;
+            /** Line */
+            line?: number | null;
+        };
+        /**
          * PredictRequest
          * @description Inputs by name: lists of equal length, one entry an example.
          */
@@ -1935,6 +2559,25 @@ export interface components {
             };
             /** Request Id */
             request_id: string;
+        };
+        /**
+         * PreflightReport
+         * @description All findings, errors first. `ok` is false when one is an error.
+         */
+        PreflightReport: {
+            /**
+             * Findings
+             * @default []
+             */
+            findings: components["schemas"]["Finding"][];
+            forecast?: components["schemas"]["Forecast"] | null;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Seconds
+             * @description How long the look took.
+             */
+            seconds: number;
         };
         /**
          * Problem
@@ -1981,6 +2624,42 @@ export interface components {
             name: string;
         };
         /**
+         * QueueEntry
+         * @description A job that waits, in the order in which jobs will start.
+         */
+        QueueEntry: {
+            forecast?: components["schemas"]["Forecast"] | null;
+            /** Job */
+            job: string;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Position */
+            position: number;
+            /** Priority */
+            priority: number;
+            /** Project */
+            project: string;
+            /** Reason */
+            reason: string;
+            resources: components["schemas"]["Resources"];
+            /** Waiting Seconds */
+            waiting_seconds: number;
+        };
+        /**
+         * Range
+         * @description Seconds, as a range that held for 8 of 10 jobs in the past, and the middle.
+         */
+        Range: {
+            /** High */
+            high: number;
+            /** Likely */
+            likely: number;
+            /** Low */
+            low: number;
+        };
+        /**
          * Resources
          * @description What one attempt needs while it runs.
          */
@@ -1990,6 +2669,12 @@ export interface components {
              * @default 1
              */
             cpus: number;
+            /**
+             * Gpu Share
+             * @description Share of its one GPU's memory; below 1 others may use it too.
+             * @default 1
+             */
+            gpu_share: number;
             /**
              * Gpus
              * @default 0
@@ -2057,6 +2742,137 @@ export interface components {
             tags: {
                 [key: string]: string;
             };
+        };
+        /**
+         * Schedule
+         * @description A schedule.
+         */
+        Schedule: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Cron */
+            cron: string;
+            /** Follow */
+            follow: boolean;
+            /** Id */
+            id: string;
+            last_firing?: components["schemas"]["Firing"] | null;
+            /**
+             * Missed
+             * @enum {string}
+             */
+            missed: "skip" | "last" | "all";
+            /** Name */
+            name: string;
+            /**
+             * Next Times
+             * @description The next five; none while paused.
+             * @default []
+             */
+            next_times: string[];
+            /**
+             * Overlap
+             * @enum {string}
+             */
+            overlap: "queue" | "skip" | "replace";
+            /** Owner */
+            owner: string;
+            /**
+             * Path
+             * @default
+             */
+            path: string;
+            /** Paused */
+            paused: boolean;
+            /** Project */
+            project: string;
+            /**
+             * Source
+             * @description File name of the notebook or script.
+             */
+            source: string;
+            /** Timezone */
+            timezone: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /**
+             * Words
+             * @description The cron expression in words.
+             */
+            words: string;
+        };
+        /**
+         * ScheduleChange
+         * @description What to change; null leaves a field as it is.
+         */
+        ScheduleChange: {
+            /** Cron */
+            cron?: string | null;
+            /** Missed */
+            missed?: ("skip" | "last" | "all") | null;
+            /** Name */
+            name?: string | null;
+            /** Overlap */
+            overlap?: ("queue" | "skip" | "replace") | null;
+            submission?: components["schemas"]["SubmitRequest"] | null;
+            /** Timezone */
+            timezone?: string | null;
+        };
+        /**
+         * ScheduleRequest
+         * @description What to submit, and when.
+         *
+         *     With `follow` the file at `path` is read at each firing; else `submission` is kept as it is.
+         */
+        ScheduleRequest: {
+            /**
+             * Cron
+             * @description Five fields, e.g. 0 7 * * 1-5.
+             */
+            cron: string;
+            /**
+             * Follow
+             * @default false
+             */
+            follow: boolean;
+            /**
+             * Missed
+             * @description Firings that nobody was there for.
+             * @default last
+             * @enum {string}
+             */
+            missed: "skip" | "last" | "all";
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Overlap
+             * @description The last job has not ended yet.
+             * @default queue
+             * @enum {string}
+             */
+            overlap: "queue" | "skip" | "replace";
+            /**
+             * Path
+             * @description Absolute path of the file to follow.
+             * @default
+             */
+            path: string;
+            submission: components["schemas"]["SubmitRequest"];
+            /**
+             * Timezone
+             * @description IANA name, e.g. Europe/Berlin.
+             * @default UTC
+             */
+            timezone: string;
         };
         /**
          * Snapshot
@@ -2188,6 +3004,18 @@ export interface components {
          */
         SubmitRequest: {
             /**
+             * After
+             * @description Jobs that have to succeed first.
+             * @default []
+             */
+            after: string[];
+            /**
+             * Cold
+             * @description Start a fresh process even where a warm one waits.
+             * @default false
+             */
+            cold: boolean;
+            /**
              * Environment
              * @description Lock of the environment the source was written in.
              */
@@ -2201,6 +3029,11 @@ export interface components {
             inputs: {
                 [key: string]: components["schemas"]["InputRequest"];
             };
+            /**
+             * Max Memory Bytes
+             * @description Out of memory is retried with more, up to this.
+             */
+            max_memory_bytes?: number | null;
             /**
              * Modules
              * @description Local modules that the source imports.
@@ -2227,13 +3060,28 @@ export interface components {
             /**
              * @default {
              *       "cpus": 1,
+             *       "gpu_share": 1,
              *       "gpus": 0
              *     }
              */
             resources: components["schemas"]["Resources"];
+            /**
+             * Retries
+             * @description More attempts when the worker is lost; user errors are final.
+             * @default 2
+             */
+            retries: number;
             source: components["schemas"]["SourceFile"];
             /** Timeout Seconds */
             timeout_seconds?: number | null;
+            /**
+             * Variables
+             * @description Environment variables of the job.
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
         };
         /**
          * TagRequest
@@ -2307,6 +3155,36 @@ export interface components {
             format?: ("csv" | "jsonl" | "parquet" | "arrow" | "images-zip") | null;
             /** Upload */
             upload: string;
+        };
+        /**
+         * UsagePoint
+         * @description What a job's processes used at a time.
+         */
+        UsagePoint: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Cpus
+             * @description CPUs busy since the point before.
+             */
+            cpus: number;
+            /** Gpu Memory Bytes */
+            gpu_memory_bytes?: number | null;
+            /**
+             * Gpu Utilization
+             * @description 0 to 1, mean of its GPUs.
+             */
+            gpu_utilization?: number | null;
+            /**
+             * Memory Bytes
+             * @description Proportional set size, shared pages divided.
+             */
+            memory_bytes: number;
+            /** Processes */
+            processes: number;
         };
         /**
          * ValueCount
@@ -2424,6 +3302,38 @@ export interface components {
             version: number;
         };
         /**
+         * Warm
+         * @description The zygote: a process with the heavy libraries imported, from which jobs are forked.
+         */
+        Warm: {
+            /**
+             * Imports
+             * @default []
+             */
+            imports: string[];
+            /**
+             * Memory Bytes
+             * @description Proportional set size of all of it.
+             */
+            memory_bytes?: number | null;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /**
+             * Parked
+             * @description Kernels that wait, ready.
+             * @default 0
+             */
+            parked: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "starting" | "degraded" | "failed" | "off";
+        };
+        /**
          * Whoami
          * @description Who the token belongs to and what it may do.
          */
@@ -2444,25 +3354,42 @@ export interface components {
         };
         /**
          * Worker
-         * @description A machine that runs jobs: what it has and what is in use.
+         * @description A machine that runs jobs: its slots, what jobs hold of them, and how busy it really is.
          */
         Worker: {
+            /**
+             * Cpu Load
+             * @description CPUs busy now, by anybody.
+             */
+            cpu_load?: number | null;
             /** Cpus */
             cpus: number;
             /** Cpus Used */
             cpus_used: number;
+            /**
+             * Gpu Details
+             * @default []
+             */
+            gpu_details: components["schemas"]["Gpu"][];
             /** Gpus */
             gpus: string[];
             /** Gpus Used */
             gpus_used: number;
+            isolation?: components["schemas"]["Isolation"] | null;
             /** Jobs */
             jobs: string[];
             /** Memory Bytes */
             memory_bytes: number;
+            /**
+             * Memory Bytes Load
+             * @description Memory in use now, by anybody.
+             */
+            memory_bytes_load?: number | null;
             /** Memory Bytes Used */
             memory_bytes_used: number;
             /** Name */
             name: string;
+            warm?: components["schemas"]["Warm"] | null;
         };
     };
     responses: never;
@@ -3458,6 +4385,41 @@ export interface operations {
             };
         };
     };
+    "jobs.preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SubmitRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreflightReport"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "jobs.show": {
         parameters: {
             query?: never;
@@ -3677,6 +4639,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.retry": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Job"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "jobs.usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobUsage"];
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -3930,6 +4958,37 @@ export interface operations {
             };
         };
     };
+    "jobs.queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueEntry"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "runs.list": {
         parameters: {
             query?: {
@@ -4020,6 +5079,379 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MetricSeries"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.list": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Schedule_"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.create": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.explain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CronRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CronExplanation"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.remove": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ScheduleChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.backfill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BackfillRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.history": {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_Firing_"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "schedules.run": {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                project: string;
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Firing"];
                 };
             };
             /** @description Problem details (RFC 9457) */

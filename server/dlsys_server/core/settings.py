@@ -29,6 +29,31 @@ class Settings(BaseSettings):
     cpus: float = Field(0, description="CPU slots for jobs; 0: all of the machine.")
     memory_bytes: int = Field(0, description="Memory for jobs; 0: all of the machine.")
     gpus: str = Field("auto", description="GPU ids for jobs, comma separated; auto: nvidia-smi.")
+    warm: bool = Field(True, description="Keep a process with heavy libraries to fork jobs from.")
+    warm_imports: str = Field(
+        "numpy,pandas,pyarrow.parquet,sklearn,torch,mlflow,jupyter_dlsys.client.inputs",
+        description="What it imports, comma separated; a library that is missing is left out.",
+    )
+    warm_idle_seconds: float = Field(
+        1800, description="End it this long after the last job; 0: never."
+    )
+    job_account: str = Field(
+        "",
+        description="OS account for jobs of owners without one of their own; only as root.",
+    )
+    sandbox: Literal["off", "bwrap"] = Field("off", description="Bubblewrap around each job.")
+    attempts_folder: Path | None = Field(
+        None, description="Folder of running jobs; local disk. Default: <home>/attempts."
+    )
+    job_processes: int = Field(1024, description="Processes that one job may have.")
+    job_disk_bytes: int = Field(
+        50 * 2**30, description="Bytes that one job may have on the disk; 0: no limit."
+    )
+    user_max_jobs: int = Field(0, description="Jobs of one user that run at once; 0: no limit.")
+    user_max_cpus: float = Field(0, description="CPU slots of one user; 0: no limit.")
+    user_max_gpus: int = Field(0, description="GPUs of one user; 0: no limit.")
+    project_max_jobs: int = Field(0, description="Jobs of one project at once; 0: no limit.")
+    project_max_gpus: int = Field(0, description="GPUs of one project; 0: no limit.")
     max_upload_bytes: int = Field(20 * 2**30, description="Largest uploaded file.")
     chunk_bytes: int = Field(32 * 2**20, description="Aim for Parquet chunks of this size.")
     gateway_port: int = Field(0, description="Port of the model endpoints; 0: keep or take free.")

@@ -62,3 +62,14 @@ class IdempotencyRow(Base):
     request_hash: Mapped[str] = mapped_column(String(64))
     answer: Mapped[dict[str, Any]]
     created_at: Mapped[datetime]
+
+
+class LeaseRow(Base):
+    """Who may do what only one may do, until when. `fence` grows with each new holder."""
+
+    __tablename__ = "lease"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(200))
+    fence: Mapped[int]
+    until: Mapped[datetime]

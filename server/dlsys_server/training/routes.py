@@ -18,9 +18,11 @@ from jupyter_dlsys.contract.jobs import (
     Job,
     JobState,
     NotebookInfo,
+    QueueEntry,
     SubmitRequest,
 )
-from jupyter_dlsys.contract.system import Worker
+from jupyter_dlsys.contract.preflight import PreflightReport
+from jupyter_dlsys.contract.system import JobUsage, Worker
 
 from .service import TrainingService
 
@@ -65,6 +67,20 @@ def inspect(project: str, body: InspectRequest, caller: Caller, training: Traini
     return training.inspect(body)
 
 
+@router.post("/jobs/preflight", operation_id="jobs.preflight")
+def preflight(
+    project: str, body: SubmitRequest, caller: Caller, training: Training
+) -> PreflightReport:
+    """What would go wrong with a submission; nothing is kept or run."""
+    return training.preflight(caller, project, body)
+
+
+@router.get("/queue", operation_id="jobs.queue")
+def read_queue(project: str, caller: Caller, training: Training) -> list[QueueEntry]:
+    """Jobs of the project that wait, in the order in which they will start, and why they wait."""
+    return training.queue(project)
+
+
 @router.get("/jobs/{id}", operation_id="jobs.show")
 def show(project: str, id: str, caller: Caller, training: Training) -> Job:
     """One job."""
@@ -75,6 +91,20 @@ def show(project: str, id: str, caller: Caller, training: Training) -> Job:
 def cancel(project: str, id: str, caller: Caller, training: Training) -> Job:
     """Stop a job; one that has ended stays as it is."""
     return training.cancel(caller, project, id)
+
+
+@router.post("/jobs/{id}/retry", status_code=201, operation_id="jobs.retry")
+def retry(
+    project: str, id: str, caller: Caller, training: Training, key: IdempotencyKey = None
+) -> Job:
+    """The same again as a new job, which finds the last checkpoint of the old one."""
+    return training.retry(caller, project, id, key)
+
+
+@router.get("/jobs/{id}/usage", operation_id="jobs.usage")
+def read_usage(project: str, id: str, caller: Caller, training: Training) -> JobUsage:
+    """CPU, memory and GPU use over time, and what it says."""
+    return training.usage(project, id)
 
 
 @router.get(

@@ -18,6 +18,9 @@ class JobRow(Base):
     __table_args__ = (
         Index("ix_job_queue", "state", "priority", "id"),
         Index("ix_job_project", "project", "id"),
+        Index("ix_job_run_key", "project", "run_key", unique=True),
+        Index("ix_job_like", "project", "source_hash", "state"),
+        Index("ix_job_schedule", "schedule", "id"),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
@@ -39,9 +42,24 @@ class JobRow(Base):
     cpus: Mapped[float]
     gpus: Mapped[int]
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    gpu_share: Mapped[float] = mapped_column(default=1.0)
     gpu_ids: Mapped[list[Any]] = mapped_column(default=list)
     priority: Mapped[int] = mapped_column(default=0)
     timeout_seconds: Mapped[float | None]
+    retries: Mapped[int] = mapped_column(default=0)
+    max_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    not_before: Mapped[datetime | None]
+    after: Mapped[list[Any]] = mapped_column(default=list)
+    variables: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    cold: Mapped[bool] = mapped_column(default=False)
+    start_mode: Mapped[str | None] = mapped_column(String(16))
+    start_reason: Mapped[str] = mapped_column(Text, default="")
+    account: Mapped[str | None] = mapped_column(String(64))
+    worker: Mapped[str | None] = mapped_column(String(200))
+    run_key: Mapped[str | None] = mapped_column(String(200))
+    schedule: Mapped[str | None] = mapped_column(String(26))
+    retry_of: Mapped[str | None] = mapped_column(String(26))
+    checkpoint_sha: Mapped[str | None] = mapped_column(String(64))
     run_id: Mapped[str | None] = mapped_column(String(64))
     experiment: Mapped[str | None] = mapped_column(String(200))
     progress_done: Mapped[int] = mapped_column(default=0)
@@ -54,3 +72,36 @@ class JobRow(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class AttemptRow(Base):
+    """One try of a job: how it was started and how it ended."""
+
+    __tablename__ = "job_attempt"
+
+    job_id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    exit_reason: Mapped[str | None] = mapped_column(String(32))
+    start_mode: Mapped[str | None] = mapped_column(String(16))
+    start_reason: Mapped[str] = mapped_column(Text, default="")
+    memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    checkpoint: Mapped[int | None]
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class UsageRow(Base):
+    """What a job's processes used at a time."""
+
+    __tablename__ = "job_usage"
+
+    job_id: Mapped[str] = mapped_column(String(26), primary_key=True)
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    cpus: Mapped[float]
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    processes: Mapped[int]
+    gpu_utilization: Mapped[float | None]
+    gpu_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_dlsys.contract.jobs import Job, JobInput, JobProgress, Resources
+from jupyter_dlsys.contract.jobs import Job, JobInput, JobProgress, JobStart, Resources
 
 from .tables import JobRow
 
@@ -24,11 +24,24 @@ def to_job(
         exit_reason=row.exit_reason,
         queue_position=position,
         attempt=row.attempt,
+        retries=row.retries,
+        next_attempt_at=row.not_before,
+        start=_start(row),
+        account=row.account,
+        schedule=row.schedule,
+        retry_of=row.retry_of,
+        after=row.after,
+        variables=row.variables,
         source=row.source,
         kind=row.kind,
         parameters=row.parameters,
         inputs={name: JobInput(**bound) for name, bound in row.inputs.items()},
-        resources=Resources(cpus=row.cpus, gpus=row.gpus, memory_bytes=row.memory_bytes),
+        resources=Resources(
+            cpus=row.cpus,
+            gpus=row.gpus,
+            memory_bytes=row.memory_bytes,
+            gpu_share=row.gpu_share,
+        ),
         priority=row.priority,
         timeout_seconds=row.timeout_seconds,
         progress=JobProgress(done=row.progress_done, total=row.progress_total),
@@ -42,3 +55,9 @@ def to_job(
         metrics=metrics or {},
         models=models or [],
     )
+
+
+def _start(row: JobRow) -> JobStart | None:
+    if row.start_mode is None:
+        return None
+    return JobStart.model_validate({"mode": row.start_mode, "reason": row.start_reason})

@@ -1,0 +1,1 @@
+"""Box F: schedules, and later graphs of jobs and triggers."""
