@@ -1,7 +1,8 @@
 """A deep-learning system driven from JupyterLab.
 
 The names below are loaded when they are first used, so importing this package costs next to
-nothing. `connect()` gives a client of the platform; `input()` and `dataset()` give training data.
+nothing. `connect()` gives a client of the platform; `input()` and `dataset()` give training data;
+with `checkpoint()` a job that is started again goes on where it was.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_dlsys._version import __version__
 
 if TYPE_CHECKING:
+    from jupyter_dlsys.client.checkpoints import checkpoint, last_checkpoint
     from jupyter_dlsys.client.client import Client, connect
     from jupyter_dlsys.client.inputs import bind, dataset, input, mlflow_env
     from jupyter_dlsys.contract.encoding import encode_utf8 as encode_text
@@ -20,10 +22,12 @@ __all__ = [
     "Client",
     "__version__",
     "bind",
+    "checkpoint",
     "connect",
     "dataset",
     "encode_text",
     "input",
+    "last_checkpoint",
     "mlflow_env",
 ]
 
@@ -33,6 +37,8 @@ _WHERE = {
     "dataset": ("jupyter_dlsys.client.inputs", "dataset"),
     "input": ("jupyter_dlsys.client.inputs", "input"),
     "bind": ("jupyter_dlsys.client.inputs", "bind"),
+    "checkpoint": ("jupyter_dlsys.client.checkpoints", "checkpoint"),
+    "last_checkpoint": ("jupyter_dlsys.client.checkpoints", "last_checkpoint"),
     "mlflow_env": ("jupyter_dlsys.client.inputs", "mlflow_env"),
     "encode_text": ("jupyter_dlsys.contract.encoding", "encode_utf8"),
 }

@@ -1,4 +1,4 @@
-"""dlsys submit, dlsys jobs …"""
+"""dlsys jobs …"""
 
 from __future__ import annotations
 
@@ -9,26 +9,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jupyter_dlsys.cli import output, session
+from jupyter_dlsys.cli import compute, output, session, submitting
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import (
     AsJson,
     JobId,
     Limit,
-    Seed,
-    Split,
-    Where,
-    complete_input,
-    pairs,
-    split_of,
-    value_of,
 )
 
 if TYPE_CHECKING:
     from jupyter_dlsys.client.results import Job
+    from jupyter_dlsys.contract.jobs import Resources
 
 app = typer.Typer(rich_markup_mode=None, help="Training: watch, read, stop.")
-top = typer.Typer(rich_markup_mode=None)
+app.command("preflight")(covers("jobs.preflight")(submitting.preflight))
+app.command("usage")(compute.usage)
 EMPTY = "No job yet. Submit one: dlsys submit NOTEBOOK.ipynb -d data=DATASET"
 FOLLOW_SECONDS = 0.5
 
@@ -47,58 +42,8 @@ class StateName(str, Enum):
     lost = "lost"
 
 
-@top.command()
-@covers("jobs.submit")
-def submit(
-    source: Annotated[Path, typer.Argument(metavar="NOTEBOOK_OR_SCRIPT", help=".ipynb or .py")],
-    data: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--data",
-            "-d",
-            metavar="NAME=DATASET",
-            help="Bind a dataset; repeat for more.",
-            autocompletion=complete_input,
-        ),
-    ] = None,
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("--param", "-p", metavar="K=V", help="Parameter; repeat for more."),
-    ] = None,
-    where: Where = None,
-    split: Split = None,
-    seed: Seed = 0,
-    gpus: Annotated[int, typer.Option(min=0, help="GPUs for this job alone.")] = 0,
-    cpus: Annotated[float, typer.Option(help="CPU slots.")] = 1,
-    memory: Annotated[str | None, typer.Option(metavar="SIZE", help="Limit, e.g. 4G.")] = None,
-    timeout: Annotated[float | None, typer.Option(metavar="SECONDS", help="End after.")] = None,
-    priority: Annotated[int, typer.Option(min=-100, max=100, help="Higher is earlier.")] = 0,
-    name: Annotated[str, typer.Option(help="For people; the file's name else.")] = "",
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Run a notebook or script as a job, with its data, parameters and environment kept."""
-    how = {"where": where, "split": split_of(split), "seed": seed}
-    client = session.client()
-    made = client.jobs.submit(
-        source,
-        inputs={key: {"dataset": ref, **how} for key, ref in pairs(data, "-d").items()},
-        parameters={key: value_of(text) for key, text in pairs(parameter, "-p").items()},
-        name=name,
-        cpus=cpus,
-        gpus=gpus,
-        memory=memory,
-        priority=priority,
-        timeout=timeout,
-    )
-    if not watch:
-        follow = f"Follow it: dlsys jobs watch {made.id}"
-        output.say(made, as_json, f"Job {made.name} ({made.id}) is queued. {follow}")
-        return
-    _watch(made.id, as_json)
-
-
-def _watch(job: str, as_json: bool) -> None:
+def follow(job: str, as_json: bool) -> None:
+    """A job to its end, as this session shows it."""
     client = session.client()
     viewer = session.current().viewer
     if viewer is not None and not as_json:
@@ -148,18 +93,63 @@ def list_jobs(
         output.table(found, [], as_json, empty=EMPTY)
         return
     rows = [
-        [
-            job.id,
-            job.name,
-            words.state(job),
-            f"{job.progress.done}/{job.progress.total}" if job.progress.total else "",
-            words.seconds(took) if (took := words.elapsed(job)) is not None else "",
-            ", ".join(f"{k}={words.number(v)}" for k, v in list(job.metrics.items())[:3]),
-            words.ago(job.created_at),
-        ]
+        {
+            "id": job.id,
+            "name": job.name,
+            "state": words.state(job),
+            "place": str(job.queue_position or ""),
+            "forecast": job.forecast.words if job.forecast else "",
+            "attempt": f"{job.attempt} of {job.retries + 1}" if job.attempt > 1 else "",
+            "start": job.start.mode if job.start else "",
+            "cells": f"{job.progress.done}/{job.progress.total}" if job.progress.total else "",
+            "took": words.seconds(took) if (took := words.elapsed(job)) is not None else "",
+            "metrics": ", ".join(
+                f"{k}={words.number(v)}" for k, v in list(job.metrics.items())[:3]
+            ),
+            "submitted": words.ago(job.created_at),
+        }
         for job in found
     ]
-    output.draw(["id", "name", "state", "cells", "took", "metrics", "submitted"], rows)
+    headings = [name for name in rows[0] if any(row[name] for row in rows)]
+    output.draw(headings, [[row[name] for name in headings] for row in rows])
+
+
+@app.command("queue")
+@covers("jobs.queue")
+def queue(limit: Limit = 50, as_json: AsJson = False) -> None:
+    """Jobs that wait, in the order in which they will start, and why they wait."""
+    from jupyter_dlsys.client import words
+
+    found = session.client().jobs.queue(limit)
+    if as_json or not found:
+        output.table(found, [], as_json, empty="No job waits.")
+        return
+    rows = [
+        [
+            str(entry.position),
+            entry.job,
+            entry.name,
+            entry.owner,
+            _asked(entry.resources),
+            entry.reason,
+            entry.forecast.words if entry.forecast else "",
+            words.seconds(entry.waiting_seconds),
+        ]
+        for entry in found
+    ]
+    output.draw(["place", "id", "name", "owner", "asks for", "why", "forecast", "waits"], rows)
+
+
+def _asked(resources: Resources) -> str:
+    from jupyter_dlsys.client.words import number, size
+
+    gpus = f"{resources.gpu_share:.0%} of a GPU" if resources.gpu_share < 1 else ""
+    parts = [
+        f"{number(resources.cpus)} CPU" + ("s" if resources.cpus != 1 else ""),
+        gpus or (f"{resources.gpus} GPU" + ("s" if resources.gpus > 1 else "")),
+        size(resources.memory_bytes) if resources.memory_bytes else "",
+    ]
+    return ", ".join(part for part in parts if part and not part.startswith("0 "))
 
 
 @app.command()
@@ -177,6 +167,11 @@ def show(job: JobId, as_json: AsJson = False) -> None:
         "id": found.id,
         "source": found.source,
         "submitted": found.created_at,
+        "place in the queue": found.queue_position,
+        "forecast": found.forecast.words if found.forecast else "",
+        "attempt": f"{found.attempt} of {found.retries + 1}" if found.attempt > 1 else "",
+        "after": found.after,
+        "started": f"{found.start.mode}: {found.start.reason}" if found.start else "",
         "took": words.seconds(took) if took is not None else "",
         "cells": f"{found.progress.done} of {found.progress.total}" if found.progress.total else "",
         "inputs": {k: f"{i.dataset}@v{i.version}" for k, i in found.inputs.items()},
@@ -186,20 +181,26 @@ def show(job: JobId, as_json: AsJson = False) -> None:
         "run": found.run_id,
     }
     output.pairs(f"{found.name}: {words.state(found)}", about)
+    if len(found.attempts) > 1:
+        rows = [
+            [str(a.number), a.state, a.reason, "" if a.checkpoint is None else str(a.checkpoint)]
+            for a in found.attempts
+        ]
+        output.draw(["attempt", "state", "why", "from step"], rows)
 
 
 @app.command()
 @covers("jobs.events")
 def watch(job: JobId, as_json: AsJson = False) -> None:
     """Follow a job to its end: progress, live metrics, log. With --json its events, one a line."""
-    _watch(session.client().jobs.show(job).id, as_json)
+    follow(session.client().jobs.show(job).id, as_json)
 
 
 @app.command()
 @covers("jobs.log")
 def logs(
     job: JobId,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the job ends.")] = False,
+    until_end: Annotated[bool, typer.Option("--follow", "-f", help="Until the job ends.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """The log."""
@@ -211,7 +212,7 @@ def logs(
         return
     offset = 0
     while True:
-        ended = not follow or client.jobs.show(job).ended
+        ended = not until_end or client.jobs.show(job).ended
         for text, following in client.jobs.log_pieces(job, offset):
             sys.stdout.write(text)
             offset = following
@@ -229,6 +230,22 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
 
     found = session.client().jobs.cancel(job)
     output.say(found, as_json, f"Job {found.name}: {words.state(found)}")
+
+
+@app.command()
+@covers("jobs.retry")
+def retry(
+    job: JobId,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a job that has ended again, as a new one with the last checkpoint of the old."""
+    made = session.client().jobs.retry(job)
+    if watch:
+        follow(made.id, as_json)
+        return
+    how = f"Follow it: dlsys jobs watch {made.id}"
+    output.say(made, as_json, f"Job {made.name} ({made.id}) is queued. {how}")
 
 
 @app.command()
@@ -289,5 +306,3 @@ def inspect(
     if found.parameters:
         rows = [[p.name, p.type, str(p.default), p.comment] for p in found.parameters]
         output.draw(["parameter", "type", "default", ""], rows)
-    for finding in found.findings:
-        session.console().print(f"! {finding}")

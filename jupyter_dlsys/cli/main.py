@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jupyter_dlsys.cli import datasets, deployments, jobs, models, session, system
+from jupyter_dlsys.cli import datasets, deployments, jobs, models, session, submitting, system
 from jupyter_dlsys.client.errors import DlsysError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (system.app, jobs.top, models.top, deployments.top):
+for group in (system.app, submitting.top, models.top, deployments.top):
     app.registered_commands += group.registered_commands
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from jupyter_dlsys.cli import output, session
+from jupyter_dlsys.cli import compute, output, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import AsJson
 
 app = typer.Typer(rich_markup_mode=None)
+app.command("workers")(compute.workers)
 KEPT_UP = {"DLSYS_IDLE_SECONDS": "0"}
 STOP_SECONDS = 45.0
 
@@ -110,29 +111,6 @@ def projects(as_json: AsJson = False) -> None:
     """Projects that you are in."""
     found = session.client().system.projects()
     output.table(found, ["name", "created_at:made"], as_json, empty="You are in no project.")
-
-
-@app.command()
-@covers("system.workers")
-def workers(as_json: AsJson = False) -> None:
-    """Machines that run jobs, and what is in use."""
-    from jupyter_dlsys.client.words import number, size
-
-    found = session.client().system.workers()
-    if as_json:
-        session.raw(found)
-        return
-    rows = [
-        [
-            w.name,
-            f"{number(w.cpus_used)} of {number(w.cpus)}",
-            f"{size(w.memory_bytes_used)} of {size(w.memory_bytes)}",
-            f"{w.gpus_used} of {len(w.gpus)}",
-            ", ".join(w.jobs),
-        ]
-        for w in found
-    ]
-    output.draw(["machine", "CPUs", "memory", "GPUs", "jobs"], rows)
 
 
 @app.command()

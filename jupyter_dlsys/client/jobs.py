@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jupyter_dlsys.client.connection import new_key
-from jupyter_dlsys.client.errors import JobFailed, TimedOut, UsageError
-from jupyter_dlsys.client.modules import local_modules, read_source
-from jupyter_dlsys.client.resource import Resource, checked
+from jupyter_dlsys.client.errors import JobFailed, TimedOut
+from jupyter_dlsys.client.modules import read_source
+from jupyter_dlsys.client.preflight import heed
+from jupyter_dlsys.client.resource import Resource
 from jupyter_dlsys.client.results import Job
 from jupyter_dlsys.client.streams import follow
+from jupyter_dlsys.client.submissions import submission
+from jupyter_dlsys.client.usage import JobUsage
 from jupyter_dlsys.client.views import Listing
 from jupyter_dlsys.client.words import state as state_in_words
 from jupyter_dlsys.contract.base import Event
-from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
     Artifact,
@@ -26,12 +27,11 @@ from jupyter_dlsys.contract.jobs import (
     InspectRequest,
     JobState,
     NotebookInfo,
-    Resources,
+    QueueEntry,
     SubmitRequest,
 )
+from jupyter_dlsys.contract.preflight import PreflightReport
 
-SIZE = re.compile(r"^(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?$", re.IGNORECASE)
-POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 WAIT_SECONDS = 0.5
 LOG_PIECE = 1 << 20
 
@@ -55,43 +55,55 @@ class Jobs(Resource):
         name: str = "",
         cpus: float = 1,
         gpus: int = 0,
+        gpu_share: float = 1,
         memory: str | int | None = None,
+        max_memory: str | int | None = None,
         priority: int = 0,
         timeout: float | None = None,
+        retries: int = 2,
+        after: str | Job | Sequence[str | Job] = (),
+        variables: Mapping[str, str] | None = None,
+        cold: bool = False,
         capture_environment: bool = True,
+        preflight: bool = False,
     ) -> Job:
-        """Queue a notebook or a .py file as a job.
-
-        The file, the local modules that it imports and the lock of this environment are read now
-        and kept with the job, so they may change afterwards.
+        """Queue a notebook or a .py file as a job, with its local modules and environment lock.
 
         Args:
-            path: the notebook or script.
-            inputs: dataset for each name of the job, e.g. {"data": "tweets@v1"}, or with more:
+            path: the notebook or script; it may change afterwards, the job does not.
+            inputs: dataset for each name of the job, {"data": "tweets@v1"}, or with more:
                 {"data": {"dataset": "tweets@v1", "split": {"train": 0.8, "val": 0.2}}}.
             parameters: values for the names assigned in the cell tagged `parameters`.
             name: for people; the file's name when left out.
-            cpus: slots it takes.
-            gpus: GPUs that it gets for itself.
-            memory: hard limit in bytes, or as text: "4G".
+            cpus, gpus: slots it takes; `gpu_share` below 1 takes a part of one GPU's memory.
+            memory, max_memory: hard limit ("4G" or bytes); a retry may go up to the second.
             priority: higher ones start first.
             timeout: seconds after which it is ended.
+            retries: more attempts when the worker is lost; errors of the code are final.
+            after: jobs that have to succeed first.
+            variables: environment variables of the job.
+            cold: start a fresh process even where a warm one waits.
             capture_environment: record the installed packages of this interpreter.
+            preflight: look first, and warn.
+
+        Raises:
+            PreflightFailed: the look found an error (only with `preflight`).
         """
-        source = Path(path).expanduser()
-        body = checked(
-            SubmitRequest,
-            source=read_source(source),
-            modules=local_modules(source),
-            name=name,
-            parameters=dict(parameters or {}),
-            inputs={key: _input(value) for key, value in (inputs or {}).items()},
-            resources=checked(Resources, cpus=cpus, gpus=gpus, memory_bytes=memory_bytes(memory)),
-            priority=priority,
-            timeout_seconds=timeout,
-            environment=environment_lock() if capture_environment else None,
-        )
+        given = {k: v for k, v in locals().items() if k not in ("self", "preflight")}
+        body = submission(**given)
+        if preflight:
+            heed(self._preflight(body))
         return self._connection.send(Job, "POST", self._path("jobs"), body, key=new_key())
+
+    def preflight(self, path: str | Path, **given: Any) -> PreflightReport:
+        """What would go wrong with a submission; nothing is kept or run.
+
+        Takes the arguments of `submit`.
+        """
+        return self._preflight(submission(path, **given))
+
+    def _preflight(self, body: SubmitRequest) -> PreflightReport:
+        return self._connection.send(PreflightReport, "POST", self._path("jobs", "preflight"), body)
 
     def inspect(self, path: str | Path) -> NotebookInfo:
         """Parameters, inputs and imports of a notebook or script, without running it."""
@@ -102,11 +114,29 @@ class Jobs(Resource):
         """One job as it is now."""
         return self._connection.get(Job, self._path("jobs", _id(job)))
 
+    def queue(self, limit: int = 500) -> Listing[QueueEntry]:
+        """Jobs that wait, in the order in which they will start, and why they wait."""
+        path = self._path("queue")
+        return Listing(self._connection.get(list[QueueEntry], path, {"limit": limit}))
+
     def cancel(self, job: str | Job) -> Job:
         """Stop a job; one that has ended stays as it is."""
         return self._connection.send(
             Job, "POST", self._path("jobs", _id(job), "cancel"), key=new_key()
         )
+
+    def retry(self, job: str | Job) -> Job:
+        """Run a job that has ended again: a new job with the same source, inputs and parameters.
+
+        It finds the last `dlsys.checkpoint(...)` of the old one.
+        """
+        return self._connection.send(
+            Job, "POST", self._path("jobs", _id(job), "retry"), key=new_key()
+        )
+
+    def usage(self, job: str | Job) -> JobUsage:
+        """CPU, memory and GPU use of a job over time, and hints on what it says."""
+        return self._connection.get(JobUsage, self._path("jobs", _id(job), "usage"))
 
     def events(self, job: str | Job, since: int = 0, limit: int = 1000) -> Listing[Event]:
         """What happened to a job after `since`, oldest first."""
@@ -126,7 +156,7 @@ class Jobs(Resource):
         for event in stream:
             since = event.seq
             yield event
-            if event.topic.startswith("job.") and event.payload.get("state") in TERMINAL_STATES:
+            if event.topic == "job.changed" and event.payload.get("state") in TERMINAL_STATES:
                 return
         yield from self.events(job, since)
 
@@ -191,19 +221,3 @@ class Jobs(Resource):
 
 def _id(job: str | Job) -> str:
     return job if isinstance(job, str) else job.id
-
-
-def _input(value: str | Mapping[str, Any] | InputRequest) -> InputRequest:
-    if isinstance(value, InputRequest):
-        return value
-    return checked(InputRequest, **({"dataset": value} if isinstance(value, str) else dict(value)))
-
-
-def memory_bytes(value: str | int | None) -> int | None:
-    """Bytes of '512M', '4G', '1.5 GiB' (powers of 1024) or a plain number."""
-    if value is None or isinstance(value, int):
-        return value
-    found = SIZE.match(value.strip())
-    if not found:
-        raise UsageError(f"'{value}' is not an amount of memory.", hint="Write it like 512M or 4G.")
-    return int(float(found[1]) * 1024 ** POWERS[found[2].lower()])

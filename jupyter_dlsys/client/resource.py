@@ -58,7 +58,10 @@ def checked(kind: type[B], /, **fields: Any) -> B:
         return kind(**fields)
     except ValidationError as error:
         problems = [
-            FieldProblem(field=".".join(str(p) for p in e["loc"]), message=e["msg"])
+            FieldProblem(
+                field=".".join(str(p) for p in e["loc"]),
+                message=e["msg"].removeprefix("Value error, "),
+            )
             for e in error.errors()
         ]
         first = problems[0]

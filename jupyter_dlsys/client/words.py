@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_dlsys.contract.jobs import Job
 
 STEPS = ((60.0, "s"), (60.0, "min"), (24.0, "h"), (365.0, "d"))
@@ -18,6 +21,27 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
         count /= 1000
     return f"{count:.1f} TB"
+
+
+def memory(count: float) -> str:
+    """Bytes of memory, in the powers of 1024 in which it is asked for: '310 MB', '1.5 GB'."""
+    value = count / 2**20
+    if value < 999.5:
+        return f"{value:.3g} MB"
+    value /= 2**10
+    return f"{value:.3g} GB" if value < 999.5 else f"{value:,.0f} GB"
+
+
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def sparkline(values: Sequence[float], width: int = 40) -> str:
+    """A row of bars from zero to the largest value; of many values the largest of each part."""
+    parts = min(width, len(values))
+    cuts = [len(values) * i // parts for i in range(parts + 1)] if parts else []
+    shown = [max(values[a:b]) for a, b in pairwise(cuts)]
+    top = max(shown, default=0) or 1
+    return "".join(BARS[round(max(0.0, value) / top * (len(BARS) - 1))] for value in shown)
 
 
 def seconds(value: float) -> str:
@@ -75,9 +99,8 @@ def elapsed(job: Job) -> float | None:
 
 def state(job: Job) -> str:
     """The state of a job as a sentence."""
-    ahead = job.queue_position
     plain = {
-        "queued": f"Waiting ({ahead} ahead)" if ahead else "Waiting",
+        "queued": "Waiting",
         "starting": "Starting",
         "running": "Running",
         "cancelling": "Stopping",
@@ -87,5 +110,7 @@ def state(job: Job) -> str:
         "skipped": "Skipped",
         "lost": "Lost",
     }[job.state]
+    if job.reason.startswith(plain):
+        return job.reason
     says_more = job.reason.lower() not in ("", job.state, plain.lower(), "finished")
     return f"{plain}: {job.reason}" if says_more else plain

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from .base import Answer, Request
+from .plain import check_plain
+
+MOST_BYTES = 2**53
 
 JobState = Literal[
     "queued",
@@ -75,6 +78,15 @@ class SubmitRequest(Request):
     environment: dict[str, Any] | None = Field(
         None, description="Lock of the environment the source was written in."
     )
+
+    _plain = model_validator(mode="before")(check_plain)
+
+    @field_validator("max_memory_bytes")
+    @classmethod
+    def _of_this_world(cls, value: int | None) -> int | None:
+        if value is not None and value > MOST_BYTES:
+            raise ValueError("more than any machine has")
+        return value
 
 
 class JobInput(Answer):
@@ -190,6 +202,8 @@ class InspectRequest(Request):
     """Look at a notebook before it runs."""
 
     source: SourceFile
+
+    _plain = model_validator(mode="before")(check_plain)
 
 
 class Parameter(Answer):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -53,6 +53,8 @@ class Schedule(Answer):
     timezone: str
     words: str = Field(description="The cron expression in words.")
     source: str = Field(description="File name of the notebook or script.")
+    parameters: dict[str, Any] = {}
+    inputs: dict[str, str] = Field({}, description="Dataset reference for each input name.")
     follow: bool
     path: str = ""
     missed: MissedPolicy

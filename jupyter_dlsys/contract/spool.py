@@ -7,6 +7,8 @@ only whole lines count; what the job wrote is not trusted, so a line that is no 
 from __future__ import annotations
 
 import json
+import os
+import stat
 from os import PathLike
 from typing import Any, BinaryIO
 
@@ -22,7 +24,9 @@ def tail(
     yet has no events.  A line longer than `limit` is skipped.
     """
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=_opener) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return [], offset
             file.seek(offset)
             data = file.read(limit)
             end = data.rfind(b"\n") + 1
@@ -30,10 +34,15 @@ def tail(
                 if len(data) == limit:
                     return [], offset + limit + _rest_of_line(file)
                 return [], offset
-    except FileNotFoundError:
+    except OSError:
         return [], offset
     events = [event for line in data[:end].split(b"\n") if (event := _event(line)) is not None]
     return events, offset + end
+
+
+def _opener(path: str, flags: int) -> int:
+    """Its writer may put a link or a pipe there, which must not lead or hold us."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
 
 
 def _rest_of_line(file: BinaryIO) -> int:

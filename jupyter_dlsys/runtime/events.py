@@ -18,6 +18,7 @@ BUNDLE_CAP = 64 * 1024  # bytes of one mime bundle
 BATCH_BYTES = 8 * 1024
 BATCH_SECONDS = 0.1
 TRACEBACK_CAP = 64 * 1024
+SOURCE_CAP = 20_000  # characters of a cell's source
 
 
 class Spool:
@@ -54,6 +55,10 @@ class Spool:
     def phase(self, phase: str) -> None:
         self.emit("job.phase", phase=phase)
 
+    def started(self, mode: str, reason: str) -> None:
+        """Which way the job was started, and why."""
+        self.emit("job.start", mode=mode, reason=reason)
+
     def progress(self, done: int, total: int) -> None:
         self.emit("job.progress", done=done, total=total)
 
@@ -72,9 +77,8 @@ class Spool:
     def cell_start(self, index: int, source: str) -> None:
         self._stream_bytes = self._output_bytes = 0
         self._output_notice = False
-        self.emit(
-            "job.cell", index=index, phase="start", ok=None, seconds=None, source=source[:200]
-        )
+        kept = source[:SOURCE_CAP]
+        self.emit("job.cell", index=index, phase="start", ok=None, seconds=None, source=kept)
         os.fdatasync(self._file.fileno())
 
     def cell_end(self, index: int, ok: bool, seconds: float) -> None:
@@ -88,6 +92,12 @@ class Spool:
             self._output_bytes += self._write(
                 "job.output", {"cell": cell, "output": shortened(output), **more}
             )
+
+    def widgets(self, cell: int, states: dict[str, Any]) -> None:
+        """Changed state of widgets by model id; None for one that was closed."""
+        self.flush()
+        if self._room():
+            self._output_bytes += self._write("job.widgets", {"cell": cell, "states": states})
 
     def clear(self, cell: int, wait: bool) -> None:
         self.flush()
@@ -187,4 +197,4 @@ def shortened(output: dict[str, Any]) -> dict[str, Any]:
     plain = data.get("text/plain")
     words = plain[:500] + " " if isinstance(plain, str) else ""
     text = f"{words}… ({size(sizes[largest])} {largest} kept in the notebook)"
-    return {**output, "data": {"text/plain": text}, "metadata": {}}
+    return {**output, "data": {"text/plain": text}, "metadata": {"dlsys": {"kept": sizes}}}

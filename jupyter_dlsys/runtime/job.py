@@ -1,8 +1,9 @@
-"""The job as its process sees it: `job.json` of the attempt directory."""
+"""The job as its process sees it: `job.json` of its own folder in the attempt."""
 
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -42,7 +43,7 @@ class JobError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """`source` is relative to `folder`, the attempt directory."""
+    """`source` is relative to `folder`, which belongs to the job's own account."""
 
     folder: Path
     kind: Literal["notebook", "script"]
@@ -52,11 +53,11 @@ class Job:
     autosave_seconds: float = 30
     inputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     grace: float = 10
+    start: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def load(cls, folder: Path) -> Job:
         job = json.loads((folder / "job.json").read_text())
-        spec = json.loads((folder / "spec.json").read_text())
         if job["kind"] not in ("notebook", "script"):
             raise ValueError(f"job.json: kind {job['kind']!r} is neither notebook nor script")
         return cls(
@@ -67,7 +68,8 @@ class Job:
             kernel_name=job.get("kernel_name"),
             autosave_seconds=job.get("autosave_seconds", 30),
             inputs=job.get("inputs") or {},
-            grace=spec.get("grace", 10),
+            grace=job.get("grace", 10),
+            start={"mode": "cold", "reason": os.environ.pop("DLSYS_WHY_COLD", "")},
         )
 
     @property

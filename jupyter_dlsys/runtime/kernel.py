@@ -7,26 +7,81 @@ talk over Unix sockets in a 0700 directory.
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import sys
 import tempfile
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import zmq
 import zmq.asyncio
+from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
+
+from traitlets import Type
+
+from jupyter_dlsys.contract.variables import BEFORE_IMPORT
 
 from .job import Job, JobError
 
 SOCKET_PATH_MAX = 100  # of 107 in sockaddr_un: "/k-5" is added
 PYTHON = "python3"
+SET_VARIABLE = re.compile(
+    r"""(?:environ\[|environ\.setdefault\(|putenv\(|%env\s|%set_env\s)\s*['"]?("""
+    + "|".join(f"{prefix}\\w*" for prefix in BEFORE_IMPORT)
+    + ")"
+)
+
+
+class PromptClient(AsyncKernelClient):
+    """Knows at once that the kernel is ready: jupyter_client's own waits 0.2 s for silence."""
+
+    async def _async_wait_for_ready(self, timeout: float | None = None) -> None:
+        end = time.monotonic() + (timeout or float("inf"))
+        while True:
+            request = self.kernel_info()
+            reply = await self._message(self.shell_channel, request, "kernel_info_reply", 1)
+            if reply and await self._message(self.iopub_channel, request, "status", 0.1, "idle"):
+                self._handle_kernel_info_reply(reply)
+                return
+            if not await self._async_is_alive():
+                raise RuntimeError("Kernel died before replying to kernel_info")
+            if time.monotonic() > end:
+                raise RuntimeError(f"Kernel didn't respond in {timeout:g} seconds")
+
+    wait_for_ready = _async_wait_for_ready
+
+    async def _message(
+        self, channel: Any, request: str, kind: str, seconds: float, state: str | None = None
+    ) -> dict[str, Any] | None:
+        """The answer of this kind to a request; None when it does not come in time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                found: dict[str, Any] = await channel.get_msg(timeout=left)
+            except Empty:
+                return None
+            fits = found["msg_type"] == kind and found["parent_header"].get("msg_id") == request
+            if fits and state in (None, found["content"].get("execution_state")):
+                return found
+        return None
 
 
 class PatientManager(AsyncKernelManager):
     """Its client lets any number of messages wait: by default zmq drops them when a cell puts
     out more than we read, and with them the message that says the cell has ended."""
+
+    client_factory = Type(PromptClient)
+
+    async def _async_finish_shutdown(
+        self, waittime: float | None = None, pollinterval: float = 0.01, restart: bool = False
+    ) -> None:
+        await super()._async_finish_shutdown(waittime, pollinterval, restart)
 
     def client(self, **kwargs: Any) -> Any:
         context = zmq.asyncio.Context()
@@ -36,11 +91,13 @@ class PatientManager(AsyncKernelManager):
 
 @dataclass(frozen=True)
 class Launch:
-    """A kernel to be: which one, and how its manager is made."""
+    """A kernel to be: which one, how its manager is made, which way it starts and why."""
 
     kernel_name: str
     warning: str | None
     folder: Path = field(repr=False)
+    mode: str = "cold"
+    reason: str = ""
 
     def manager(self) -> AsyncKernelManager:
         """Kernel manager that is not started.  The kernel ends when this process dies:
@@ -56,10 +113,40 @@ class Launch:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def choose_launch(job: Job, metadata: dict[str, Any]) -> Launch:
-    """The launch for a job whose notebook has this metadata.  Always a new ("cold") process."""
-    name, warning = choose_kernel(job.kernel_name, metadata)
-    return Launch(name, warning, socket_folder(job.folder))
+def choose_launch(job: Job, notebook: dict[str, Any]) -> Launch:
+    """The kernel that waits, if there is one and it is the right one; else a new process."""
+    name, warning = choose_kernel(job.kernel_name, notebook.get("metadata") or {})
+    mode, reason = job.start.get("mode", "cold"), job.start.get("reason", "")
+    if mode != "cold":
+        from . import warm_kernel
+
+        unfit = _unfit(name, notebook)
+        if not unfit and warm_kernel.parked is not None:
+            warm_kernel.install_provisioner()
+            return Launch(name, warning, warm_kernel.parked.folder, mode, reason)
+        if warm_kernel.parked is not None:
+            warm_kernel.parked.discard()
+        warm_kernel.parked = None
+        reason = unfit
+    return Launch(name, warning, socket_folder(job.folder), "cold", reason)
+
+
+def _unfit(kernel_name: str, notebook: dict[str, Any]) -> str:
+    """Why a kernel that has imported its libraries already will not do; '' when it will."""
+    spec = KernelSpecManager().get_kernel_spec(kernel_name)
+    own = Path(sys.executable).parent
+    program = Path(spec.argv[0] if spec.argv else "")
+    plain = program.parent == Path() and program.name.startswith("python")
+    if "ipykernel_launcher" not in spec.argv or spec.env or not (plain or program.parent == own):
+        return f"The kernel {kernel_name!r} is of another environment."
+    for cell in notebook["cells"]:
+        source = cell.get("source", "") if cell.get("cell_type") == "code" else ""
+        text = "".join(source) if isinstance(source, list) else str(source)
+        if found := SET_VARIABLE.search(text):
+            return f"A cell sets {found[1]}, which libraries read when they are imported."
+        if "from_polars" in text:
+            return "It uses from_polars, which mlflow only has when polars is imported before it."
+    return ""
 
 
 def choose_kernel(requested: str | None, metadata: dict[str, Any]) -> tuple[str, str | None]:

@@ -14,6 +14,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from .events import BATCH_SECONDS, Spool
 from .kernel import Launch
 from .manager import Manager, tolerated
+from .widgets import WidgetStates
 
 
 class Stopped(BaseException):
@@ -27,6 +28,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         super().__init__(manager, **kwargs)
         self.spool = spool
         self.launch = launch
+        self.widgets = WidgetStates(spool)
+        self.widgets_timer: asyncio.TimerHandle | None = None
         self.stopping = False
         self.in_cell = False
         self.interrupting: asyncio.Future[None] | None = None
@@ -62,9 +65,34 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         display_id = (content.get("transient") or {}).get("display_id")
         self.spool.output(cell_index, output, update_display_id=display_id)
 
+    def handle_comm_msg(self, outs: Any, msg: Any, cell_index: int) -> None:
+        super().handle_comm_msg(outs, msg, cell_index)
+        self.widgets.hear(msg)
+        self._tell_widgets_soon(cell_index)
+
+    def on_comm_open_jupyter_widget(self, msg: Any) -> Any:
+        try:
+            return super().on_comm_open_jupyter_widget(msg)
+        except KeyError:  # a widget that does not say which it is; nbclient expects all to
+            return None
+
+    def _tell_widgets_soon(self, cell_index: int) -> None:
+        wait = self.widgets.due()
+        if wait is not None and self.widgets_timer is None and self.loop is not None:
+            self.widgets_timer = self.loop.call_later(wait, self._tell_widgets, cell_index)
+
+    def _tell_widgets(self, cell_index: int) -> None:
+        if self.widgets_timer is not None:
+            self.widgets_timer.cancel()
+            self.widgets_timer = None
+        self.widgets.tell(cell_index)
+
     def output(self, outs: Any, msg: Any, display_id: Any, cell_index: int) -> Any:
-        if self.output_hook_stack[msg["parent_header"].get("msg_id")]:  # goes into a widget
-            return super().output(outs, msg, display_id, cell_index)
+        hooks = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if hooks:  # goes into a widget
+            super().output(outs, msg, display_id, cell_index)
+            self.widgets.change(hooks[-1].comm_id, {"outputs": hooks[-1].outputs})
+            return self._tell_widgets_soon(cell_index)
         content = msg["content"]
         if msg["msg_type"] == "stream":
             text = self.spool.stream(cell_index, content["name"], content["text"])
@@ -103,10 +131,12 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
     async def async_execute_cell(self, *args: Any, **kwargs: Any) -> Any:
         self.loop = asyncio.get_running_loop()
         self.in_cell = True
+        self.widgets.cell_starts()
         try:
             return await super().async_execute_cell(*args, **kwargs)
         finally:
             self.in_cell = False
+            self._tell_widgets(kwargs.get("cell_index", args[1] if len(args) > 1 else 0))
             if self.stopping:
                 self.shutdown_kernel = "immediate"
 

@@ -54,8 +54,10 @@ def read_notebook(path: Path) -> dict[str, Any]:
 
 def run_notebook(job: Job, spool: Spool, environment: dict[str, str]) -> int:
     """Execute the job's notebook into `notebook.ipynb`.  Raises JobError."""
-    metadata = read_notebook(job.source_path).get("metadata") or {}
-    launch = choose_launch(job, metadata)
+    notebook = read_notebook(job.source_path)
+    metadata = notebook.get("metadata") or {}
+    launch = choose_launch(job, notebook)
+    spool.started(launch.mode, launch.reason)
     if launch.warning:
         spool.log("system", launch.warning + "\n")
     handler = _Warnings(spool)

@@ -1,8 +1,9 @@
 """The job process: prepares what the user's code needs, runs it, tells what happens.
 
-    python -m jupyter_dlsys.runtime.runner ATTEMPT_DIR
+    python -m jupyter_dlsys.runtime.runner OWN_DIR
 
-Started by the supervisor.  Exit status 0 = the job succeeded; else `error.json` says why.
+Started by the supervisor, or forked.  Exit status 0 = the job succeeded; else `error.json` says
+why.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import json
 import os
 import sys
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 from .events import Spool
@@ -40,10 +42,12 @@ def write_error(folder: Path, failure: JobError) -> None:
     temporary.replace(folder / "error.json")
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, start: dict[str, str] | None = None) -> int:
+    """Run the job of a folder; `start` says how this process was made when it was not cold."""
     spool = Spool(folder / "events.jsonl")
     try:
-        return run(Job.load(folder), spool)
+        job = Job.load(folder)
+        return run(replace(job, start=start) if start else job, spool)
     except JobError as error:
         if error.reason == "launch-failed":
             traceback.print_exc()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import ctypes
 import json
 import os
 import re
@@ -13,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 from .events import BATCH_SECONDS, Spool
 from .job import Job, JobError
+from .supervisor.processes import die_with_parent
 
 LOG_CAP = 64_000_000  # bytes copied to the attempt's log
 TAIL = 16_384  # characters of stderr kept for the error
@@ -31,13 +31,32 @@ def arguments(parameters: dict[str, Any]) -> list[str]:
     ]
 
 
-def start(job: Job, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    prctl = ctypes.CDLL(None).prctl
+class Process(Protocol):
+    """What is needed of a started script."""
+
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+
+    def poll(self) -> int | None: ...
+
+    def wait(self) -> int: ...
+
+
+def start(job: Job, environment: dict[str, str]) -> Process:
+    """A fork of this process where that has the libraries already, else a new one."""
+    env = {**environment, "DLSYS_PARAMETERS": json.dumps(job.parameters), "PYTHONUNBUFFERED": "1"}
+    if job.start.get("mode") == "forked":
+        from .warm_script import fork
+
+        return fork(job.source_path, arguments(job.parameters), job.work, env)
+    parent = os.getpid()
 
     def in_child() -> None:
-        prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG: the script ends when we die
+        die_with_parent(parent)
 
-    env = {**environment, "DLSYS_PARAMETERS": json.dumps(job.parameters), "PYTHONUNBUFFERED": "1"}
     return subprocess.Popen(
         [sys.executable, str(job.source_path), *arguments(job.parameters)],
         stdin=subprocess.DEVNULL,
@@ -49,7 +68,7 @@ def start(job: Job, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
-def chunks(process: subprocess.Popen[bytes]) -> Iterator[tuple[str, bytes]]:
+def chunks(process: Process) -> Iterator[tuple[str, bytes]]:
     """(stream, bytes) as they come; ("", b"") when nothing came for a while.  Ends when both
     pipes are closed, or a moment after the script ended (a child may hold them open)."""
     streams: list[tuple[str, IO[bytes] | None]] = [
@@ -79,6 +98,7 @@ def run_script(job: Job, spool: Spool, environment: dict[str, str]) -> int:
     """Raises JobError when the script fails."""
     # the group gets the signal, so the script has it; we stay until it has ended
     signal.signal(signal.SIGTERM, lambda *_: None)
+    spool.started(job.start.get("mode", "cold"), job.start.get("reason", ""))
     spool.phase("running")
     spool.progress(0, 1)
     spool.cell_start(0, job.source_path.read_text(errors="replace"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from jupyter_core.utils import ensure_async
@@ -99,8 +100,11 @@ class StatusHandler(PlatformHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        """Starts nothing."""
-        self.finish(status(self.backend))
+        """Starts nothing. `root` is the folder that Jupyter's paths start from."""
+        told = status(self.backend)
+        if not self.backend.shared:
+            told["root"] = str(Path(self.settings["server_root_dir"]).expanduser())
+        self.finish(told)
 
 
 class StartHandler(PlatformHandler):

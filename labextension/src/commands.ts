@@ -7,9 +7,14 @@ export const CommandIDs = {
   openEndpoint: 'dlsys:open-endpoint',
   openLineage: 'dlsys:open-lineage',
   openRun: 'dlsys:open-run',
+  openSchedule: 'dlsys:open-schedule',
+  openCompute: 'dlsys:open-compute',
   submit: 'dlsys:submit',
+  schedule: 'dlsys:schedule',
   commit: 'dlsys:commit',
   runNotebook: 'dlsys:run-notebook',
+  scheduleNotebook: 'dlsys:schedule-notebook',
+  scheduleFile: 'dlsys:schedule-file',
   submitFile: 'dlsys:submit-file',
   commitFile: 'dlsys:commit-file'
 } as const;

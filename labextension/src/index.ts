@@ -1,4 +1,5 @@
 import { commitPlugin } from './plugins/commit';
+import { computePlugin } from './plugins/compute';
 import { corePlugin } from './plugins/core';
 import { datasetPlugin } from './plugins/dataset';
 import { endpointPlugin } from './plugins/endpoint';
@@ -9,6 +10,7 @@ import { lineagePlugin } from './plugins/lineage';
 import { modelPlugin } from './plugins/model';
 import { notebookPlugin } from './plugins/notebook';
 import { notificationsPlugin } from './plugins/notifications';
+import { schedulePlugin } from './plugins/schedule';
 import { sidebarPlugin } from './plugins/sidebar';
 import { statusPlugin } from './plugins/status';
 import { submitPlugin } from './plugins/submit';
@@ -21,6 +23,8 @@ export default [
   datasetPlugin,
   commitPlugin,
   submitPlugin,
+  schedulePlugin,
+  computePlugin,
   jobPlugin,
   modelPlugin,
   endpointPlugin,

@@ -101,6 +101,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "datasets",
         "snapshots",
         "training",
+        "schedules",
         "metadata",
         "lineage",
         "serving",

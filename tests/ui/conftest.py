@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
 
 from tests.support import ports
 
@@ -36,6 +37,7 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 TOKEN = "a-token-of-the-ui-tests"
+expect.set_options(timeout=15_000)  # a loaded machine is slow, not broken
 EYES = {"happy": "^◕・˘", "sad": "T；╥ಥ", "angry": "ಠ`╬＃"}
 MOUTHS = {"happy": "ω▽‿ᗜ", "sad": "_﹏Дm", "angry": "益皿д_"}
 
@@ -47,6 +49,28 @@ class Lab:
     url: str
     workspace: Path
     home: Path
+
+    def api(self, path: str, method: str = "GET", body: dict[str, Any] | None = None) -> Any:
+        """What the platform answers, past the page; `/path` is not below the project."""
+        scoped = path[1:] if path.startswith("/") else f"projects/default/{path}"
+        request = urllib.request.Request(
+            f"{self.url}dlsys/api/v1/{scoped}",
+            method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"Authorization": f"token {TOKEN}", "Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.loads(answer.read() or "null")
+
+    def write_notebook(self, name: str, *cells: str, parameters: int | None = None) -> None:
+        """A notebook of code cells; the one at `parameters` has that tag."""
+        made = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},
+        )
+        if parameters is not None:
+            made.cells[parameters].metadata["tags"] = ["parameters"]
+        nbformat.write(made, self.workspace / name)
 
 
 @dataclass
@@ -92,6 +116,14 @@ class Screen:
             assert seen != "Failed", said
             assert time.monotonic() < end, f"still {seen} after {seconds} s: {said}"
             self.page.wait_for_timeout(300)
+
+    def wait_for_ended(self, seconds: float = 120) -> str:
+        """Wait until the header says that the job has ended, however."""
+        end = time.monotonic() + seconds
+        while (seen := self.badge()) not in ("Done", "Failed", "Cancelled", "Skipped", "Lost"):
+            assert time.monotonic() < end, f"still {seen} after {seconds} s"
+            self.page.wait_for_timeout(300)
+        return seen
 
     def picture(self, name: str) -> Path:
         """Keep a screenshot."""

@@ -10,7 +10,7 @@ export interface IRequest {
   json?: unknown;
   body?: BodyInit;
   headers?: Record<string, string>;
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /**
@@ -36,9 +36,13 @@ export class Client {
 
   /** Is a platform there to talk to? Asks the Jupyter server only and starts nothing. */
   async running(): Promise<boolean> {
-    const response = await this._reach(this.url('local/status'), { cache: 'no-store' });
-    const status = (response.ok ? await response.json() : {}) as { state?: string };
-    return status.state === 'running' || status.state === 'unknown';
+    const { state } = await this._local();
+    return state === 'running' || state === 'unknown';
+  }
+
+  /** The folder that Jupyter's paths start from; null where the platform is on another machine. */
+  async root(): Promise<string | null> {
+    return (await this._local()).root ?? null;
   }
 
   /** Send a request; a failure is thrown as ProblemError. */
@@ -69,6 +73,11 @@ export class Client {
   async json<T>(method: string, path: string, options: IRequest = {}): Promise<T> {
     const response = await this.send(method, path, options);
     return (response.status === 204 ? undefined : await response.json()) as T;
+  }
+
+  private async _local(): Promise<{ state?: string; root?: string }> {
+    const response = await this._reach(this.url('local/status'), { cache: 'no-store' });
+    return response.ok ? ((await response.json()) as { state?: string; root?: string }) : {};
   }
 
   private async _reach(url: string, init: RequestInit): Promise<Response> {

@@ -5,7 +5,7 @@ import type { Client } from './client';
 import { operations } from './operations';
 import type { IEvent } from './types';
 
-const TOPICS = ['dataset', 'job.changed', 'model', 'deployment'];
+const TOPICS = ['dataset', 'job.changed', 'model', 'deployment', 'schedule', 'queue'];
 const BACKOFF_MS = [500, 1000, 2000, 5000, 10000];
 const SETTLE_MS = 20;
 

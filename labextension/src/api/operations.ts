@@ -72,8 +72,9 @@ const jobs = {
     c.json<T.IEvent[]>('GET', c.scoped('jobs', id, 'events'), { query }),
   'jobs.log': (c: Client, id: string, offset = 0) =>
     c.send('GET', c.scoped('jobs', id, 'log'), { query: { offset } }),
-  'jobs.notebook': (c: Client, id: string) =>
-    c.json<unknown>('GET', c.scoped('jobs', id, 'notebook')),
+  'jobs.retry': (c: Client, id: string) =>
+    c.json<T.Job>('POST', c.scoped('jobs', id, 'retry'), { headers: key() }),
+  'jobs.notebook': (c: Client, id: string) => c.send('GET', c.scoped('jobs', id, 'notebook')),
   'jobs.artifacts': (c: Client, id: string) =>
     c.json<T.Artifact[]>('GET', c.scoped('jobs', id, 'artifacts')),
   'jobs.artifact': (c: Client, id: string, path: string) =>
@@ -81,6 +82,34 @@ const jobs = {
       'GET',
       `${c.scoped('jobs', id, 'artifacts')}/${path.split('/').map(encodeURIComponent).join('/')}`
     )
+};
+
+const queue = {
+  'jobs.preflight': (c: Client, json: T.SubmitRequest, signal?: AbortSignal) =>
+    c.json<T.PreflightReport>('POST', c.scoped('jobs', 'preflight'), { json, signal }),
+  'jobs.queue': (c: Client) => c.json<T.QueueEntry[]>('GET', c.scoped('queue')),
+  'jobs.usage': (c: Client, id: string) => c.json<T.JobUsage>('GET', c.scoped('jobs', id, 'usage'))
+};
+
+const schedules = {
+  'schedules.list': (c: Client, query: T.IPaging = {}) =>
+    c.json<T.IPage<T.Schedule>>('GET', c.scoped('schedules'), { query: { ...query } }),
+  'schedules.create': (c: Client, json: T.ScheduleRequest) =>
+    c.json<T.Schedule>('POST', c.scoped('schedules'), { json, headers: key() }),
+  'schedules.explain': (c: Client, json: { cron: string; timezone: string }) =>
+    c.json<T.CronExplanation>('POST', c.scoped('schedules', 'explain'), { json }),
+  'schedules.show': (c: Client, id: string) => c.json<T.Schedule>('GET', c.scoped('schedules', id)),
+  'schedules.update': (c: Client, id: string, json: T.ScheduleChange) =>
+    c.json<T.Schedule>('PATCH', c.scoped('schedules', id), { json }),
+  'schedules.remove': (c: Client, id: string) => c.json<void>('DELETE', c.scoped('schedules', id)),
+  'schedules.pause': (c: Client, id: string) =>
+    c.json<T.Schedule>('POST', c.scoped('schedules', id, 'pause')),
+  'schedules.resume': (c: Client, id: string) =>
+    c.json<T.Schedule>('POST', c.scoped('schedules', id, 'resume')),
+  'schedules.run': (c: Client, id: string) =>
+    c.json<T.Firing>('POST', c.scoped('schedules', id, 'run'), { headers: key() }),
+  'schedules.history': (c: Client, id: string, query: T.IPaging = {}) =>
+    c.json<T.IPage<T.Firing>>('GET', c.scoped('schedules', id, 'history'), { query: { ...query } })
 };
 
 const metadata = {
@@ -119,4 +148,12 @@ const serving = {
     c.json<void>('DELETE', c.scoped('deployments', name, 'tokens', token))
 };
 
-export const operations = { ...system, ...datasets, ...jobs, ...metadata, ...serving } as const;
+export const operations = {
+  ...system,
+  ...datasets,
+  ...jobs,
+  ...queue,
+  ...schedules,
+  ...metadata,
+  ...serving
+} as const;

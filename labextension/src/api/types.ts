@@ -25,21 +25,37 @@ export type Format = 'csv' | 'jsonl' | 'parquet' | 'arrow' | 'images-zip';
 
 export type Job = Schemas['Job'];
 export type JobState = Job['state'];
+export type Attempt = Schemas['Attempt'];
+export type Range = Schemas['Range'];
+export type UsagePoint = Schemas['UsagePoint'];
 export type Artifact = Schemas['Artifact'];
 export type NotebookInfo = Schemas['NotebookInfo'];
 export type Parameter = Schemas['Parameter'];
 export type SourceFile = Schemas['SourceFile'];
 export type InputRequest = Body<Schemas['InputRequest'], 'dataset'>;
-export interface IResources {
-  cpus?: number;
-  gpus?: number;
-  memory_bytes?: number | null;
-}
+export type Resources = Schemas['Resources'];
 export type SubmitRequest = {
   source: SourceFile;
-  resources?: IResources;
+  resources?: Partial<Resources>;
   inputs?: Record<string, InputRequest>;
 } & Partial<Omit<Schemas['SubmitRequest'], 'source' | 'resources' | 'inputs'>>;
+
+export type Forecast = Schemas['Forecast'];
+export type Finding = Schemas['Finding'];
+export type Fix = Schemas['Fix'];
+export type Place = Schemas['Place'];
+export type PreflightReport = Schemas['PreflightReport'];
+export type QueueEntry = Schemas['QueueEntry'];
+export type JobUsage = Schemas['JobUsage'];
+
+export type Schedule = Schemas['Schedule'];
+export type Firing = Schemas['Firing'];
+export type CronExplanation = Schemas['CronExplanation'];
+export type ScheduleChange = Schemas['ScheduleChange'];
+export type ScheduleRequest = { submission: SubmitRequest } & Body<
+  Omit<Schemas['ScheduleRequest'], 'submission'>,
+  'cron'
+>;
 
 export type Model = Schemas['Model'];
 export type ModelVersion = Schemas['ModelVersion'];
@@ -56,8 +72,10 @@ export type TokenInfo = Schemas['TokenInfo'];
 export type TokenRequest = Body<Schemas['TokenRequest'], 'name'>;
 
 export type Health = Schemas['Health'];
+export type PartState = Health['state'];
 export type Whoami = Schemas['Whoami'];
 export type Worker = Schemas['Worker'];
+export type Gpu = Schemas['Gpu'];
 export type Problem = Schemas['Problem'];
 export type FieldProblem = Schemas['FieldProblem'];
 

@@ -70,6 +70,17 @@ export function moment(time: string): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** A time as a clock in that zone shows it, with the day of the week. */
+export function momentIn(time: string, zone: string): string {
+  const style = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const;
+  const clock = { hour: '2-digit', minute: '2-digit', timeZoneName: 'short' } as const;
+  try {
+    return new Date(time).toLocaleString(undefined, { ...style, ...clock, timeZone: zone });
+  } catch {
+    return new Date(time).toLocaleString(undefined, { ...style, ...clock }); // a zone unknown here
+  }
+}
+
 /** A content hash, short enough to compare by eye. */
 export function shortHash(hash: string | null | undefined): string {
   return hash ? hash.replace(/^sha256:/, '').slice(0, 10) : '–';

@@ -2,44 +2,11 @@ import { addIcon, closeIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type { Dataset } from '../api/types';
+import { EMPTY_INPUT, parseSplit } from '../models/submission';
+import type { IBoundInput } from '../models/submission';
 import { Button, Field, Section } from './basics';
 import { useEnv } from './env';
 import { count } from './format';
-
-export interface IBoundInput {
-  dataset: string;
-  /** '' for the newest, v3 or a tag. */
-  version: string;
-  /** "0.8, 0.1, 0.1" (train, val, test), "train=0.9, val=0.1", or empty: not split. */
-  split: string;
-  where: string;
-  seed: number;
-}
-
-const EMPTY: IBoundInput = { dataset: '', version: '', split: '', where: '', seed: 0 };
-const SPLIT_NAMES: Record<number, string[]> = {
-  1: ['train'],
-  2: ['train', 'test'],
-  3: ['train', 'val', 'test']
-};
-
-/** Fractions as the API wants them; null when not split, undefined when they make no sense. */
-export function parseSplit(text: string): Record<string, number> | null | undefined {
-  if (!text.trim()) {
-    return null;
-  }
-  const words = text.split(/[,;\s]+/).filter(Boolean);
-  const named = words.map(word => word.split('='));
-  const names = named.every(pair => pair.length === 2)
-    ? named.map(([name = '']) => name)
-    : SPLIT_NAMES[words.length];
-  const parts = named.map(pair => Number(pair[pair.length - 1]));
-  const sum = parts.reduce((a, b) => a + b, 0);
-  if (!names || parts.some(part => !(part > 0)) || Math.abs(sum - 1) > 1e-6) {
-    return undefined;
-  }
-  return Object.fromEntries(names.map((name, i) => [name, parts[i] ?? 0]));
-}
 
 /** The names that the notebook reads, each bound to a version of a dataset. */
 export function InputPicker(props: {
@@ -53,7 +20,7 @@ export function InputPicker(props: {
     const name = names.includes('data') ? `data${names.length + 1}` : 'data';
     props.onChange({
       ...props.inputs,
-      [name]: { ...EMPTY, dataset: props.datasets[0]?.name ?? '' }
+      [name]: { ...EMPTY_INPUT, dataset: props.datasets[0]?.name ?? '' }
     });
   };
   return (
@@ -80,7 +47,7 @@ export function InputPicker(props: {
         <InputRow
           key={i}
           name={name}
-          input={props.inputs[name] ?? EMPTY}
+          input={props.inputs[name] ?? EMPTY_INPUT}
           datasets={props.datasets}
           onChange={(to, input) => {
             const entries = Object.entries(props.inputs).map(([old, value]) =>

@@ -1,15 +1,31 @@
+import { launchIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { ICell } from '../models/jobState';
-import { EmptyState } from './basics';
+import type { ICell, IJobState } from '../models/jobState';
+import { Button, EmptyState } from './basics';
 import { useEnv } from './env';
 import { duration } from './format';
-import { MimeBundle, OutputView } from './mimeOutput';
+import { MimeBundle } from './mimeOutput';
+import { Outputs } from './outputView';
+import { WidgetContext } from './widgetStates';
+
+interface ILiveNotebook {
+  state: IJobState;
+  /** Events of a long history read so far; 0 when all are. */
+  reading: number;
+  tooLarge: boolean;
+  onOpen: () => Promise<void>;
+}
 
 /** The notebook as it runs: sources, and outputs as they come. */
-export function LiveNotebook(props: { cells: readonly ICell[] }): React.ReactElement {
+export function LiveNotebook(props: ILiveNotebook): React.ReactElement {
   const { trans } = useEnv();
-  if (props.cells.length === 0) {
+  const { state } = props;
+  const [past, setPast] = React.useState<number | null>(null);
+  const widgets = React.useMemo(() => new Map(state.widgets), [state, state.widgetRevision]);
+  const chosen = state.past.find(item => item.number === past)?.cells ?? state.cells;
+  const cells = [...chosen.values()].sort((a, b) => a.index - b.index);
+  if (cells.length === 0) {
     return (
       <EmptyState
         title={trans.__('Not started yet')}
@@ -18,10 +34,75 @@ export function LiveNotebook(props: { cells: readonly ICell[] }): React.ReactEle
     );
   }
   return (
-    <div className="jp-dlsys-Notebook">
-      {props.cells.map(cell => (
-        <CellView key={cell.index} cell={cell} revision={cell.revision} />
-      ))}
+    <WidgetContext.Provider value={widgets}>
+      <NotebookBar {...props} cells={cells} past={past} onPast={setPast} />
+      <div className="jp-dlsys-Notebook">
+        {cells.map(cell => (
+          <CellView key={cell.index} cell={cell} revision={cell.revision} />
+        ))}
+      </div>
+    </WidgetContext.Provider>
+  );
+}
+
+function NotebookBar(
+  props: ILiveNotebook & {
+    cells: readonly ICell[];
+    past: number | null;
+    onPast: (number: number | null) => void;
+  }
+): React.ReactElement {
+  const { trans } = useEnv();
+  const [busy, setBusy] = React.useState(false);
+  const ref = React.useRef<HTMLDivElement>(null);
+  const { state } = props;
+  const goToRunning = (): void => {
+    const cell = ref.current?.parentElement?.querySelector('.jp-dlsys-Cell.jp-mod-running');
+    cell?.scrollIntoView({ block: 'center', behavior: 'auto' });
+  };
+  const open = (): void => {
+    setBusy(true);
+    void props.onOpen().finally(() => setBusy(false));
+  };
+  return (
+    <div className="jp-dlsys-Toolbar" ref={ref}>
+      {state.past.length > 0 ? (
+        <label>
+          {trans.__('Attempt')}{' '}
+          <select
+            value={props.past ?? ''}
+            onChange={event => props.onPast(Number(event.target.value) || null)}
+          >
+            <option value="">{trans.__('%1 (now)', state.attempt)}</option>
+            {[...state.past].reverse().map(item => (
+              <option key={item.number} value={item.number}>
+                {item.number}
+              </option>
+            ))}
+          </select>
+        </label>
+      ) : null}
+      {props.cells.some(cell => cell.state === 'running') ? (
+        <Button kind="quiet" label={trans.__('Go to the running cell')} onClick={goToRunning} />
+      ) : null}
+      <Button
+        kind="quiet"
+        icon={launchIcon}
+        label={trans.__('Open as a notebook')}
+        title={trans.__('A copy of the notebook so far, in the folder that the file browser shows')}
+        busy={busy}
+        onClick={open}
+      />
+      {props.reading > 0 ? (
+        <span className="jp-dlsys-Weak" role="status">
+          {trans.__('Reading what happened before: %1 events…', props.reading.toLocaleString())}
+        </span>
+      ) : null}
+      {props.tooLarge ? (
+        <span className="jp-dlsys-Weak">
+          {trans.__('Outputs are shortened here: the notebook is large. Open it to see all.')}
+        </span>
+      ) : null}
     </div>
   );
 }
@@ -38,9 +119,7 @@ const CellView = React.memo(
         {cell.type === 'code' ? <CellMargin cell={cell} /> : <span />}
         <div className="jp-dlsys-Cell-body">
           {cell.source ? <MimeBundle data={source} className="jp-dlsys-Cell-source" /> : null}
-          {cell.outputs.map((output, i) => (
-            <OutputView key={i} output={output} />
-          ))}
+          <Outputs outputs={cell.outputs} />
         </div>
       </article>
     );

@@ -1,13 +1,20 @@
 import * as React from 'react';
 
-import { spans } from '../models/text';
+import type { Terminal } from '../models/terminal';
 import { Button } from './basics';
 import { useEnv } from './env';
+import { bytes } from './format';
+import { Coloured } from './longText';
 
 const SHOWN = 3000;
+const CHARACTERS = 400_000;
 
 /** The end of the log; follows it until the person scrolls up or says so. */
-export function LogView(props: { text: string; live: boolean }): React.ReactElement {
+export function LogView(props: {
+  log: Terminal;
+  revision: number;
+  live: boolean;
+}): React.ReactElement {
   const { trans, copy } = useEnv();
   const [follow, setFollow] = React.useState(true);
   const ref = React.useRef<HTMLPreElement>(null);
@@ -15,9 +22,13 @@ export function LogView(props: { text: string; live: boolean }): React.ReactElem
     if (follow && ref.current) {
       ref.current.scrollTop = ref.current.scrollHeight;
     }
-  }, [props.text, follow]);
-  const lines = props.text.split('\n');
-  const skipped = Math.max(0, lines.length - SHOWN);
+  }, [props.revision, follow]);
+  const lines = React.useMemo(
+    () => props.log.tail(CHARACTERS).split('\n').slice(-SHOWN),
+    [props.log, props.revision]
+  );
+  const shown = lines.reduce((sum, line) => sum + line.length + 1, -1);
+  const hidden = Math.max(0, props.log.length - shown - 1);
   return (
     <>
       <div className="jp-dlsys-Toolbar">
@@ -29,10 +40,10 @@ export function LogView(props: { text: string; live: boolean }): React.ReactElem
           />
           {trans.__('Follow')}
         </label>
-        <Button kind="quiet" label={trans.__('Copy all')} onClick={() => copy(props.text)} />
-        {skipped ? (
+        <Button kind="quiet" label={trans.__('Copy all')} onClick={() => copy(props.log.text)} />
+        {hidden > 0 ? (
           <span className="jp-dlsys-Weak">
-            {trans.__('%1 earlier lines are not shown', skipped)}
+            {trans.__('%1 of earlier text are not shown', bytes(hidden))}
           </span>
         ) : null}
       </div>
@@ -44,8 +55,8 @@ export function LogView(props: { text: string; live: boolean }): React.ReactElem
         aria-live="off"
         onWheel={event => event.deltaY < 0 && setFollow(false)}
       >
-        {props.text
-          ? lines.slice(-SHOWN).map((line, i) => <LogLine key={skipped + i} line={line} />)
+        {props.log.length > 0
+          ? lines.map((line, i) => <LogLine key={props.log.lines - lines.length + i} line={line} />)
           : props.live
             ? trans.__('Nothing written yet.')
             : trans.__('Nothing was written.')}
@@ -57,18 +68,7 @@ export function LogView(props: { text: string; live: boolean }): React.ReactElem
 const LogLine = React.memo((props: { line: string }): React.ReactElement => {
   return (
     <div>
-      {spans(props.line.replace(/\r$/, '')).map((span, i) => (
-        <span
-          key={i}
-          className={
-            [span.colour && `jp-dlsys-ansi-${span.colour}`, span.bold && 'jp-dlsys-ansi-bold']
-              .filter(Boolean)
-              .join(' ') || undefined
-          }
-        >
-          {span.text}
-        </span>
-      ))}
+      <Coloured text={props.line.replace(/\r$/, '')} />
       {props.line ? null : '\u200b'}
     </div>
   );

@@ -1,3 +1,4 @@
+import { OutputAreaModel, SimplifiedOutputArea } from '@jupyterlab/outputarea';
 import type { PartialJSONObject } from '@lumino/coreutils';
 import { MessageLoop } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
@@ -7,50 +8,51 @@ import { text } from '../models/jobState';
 import type { Output } from '../models/jobState';
 import { useEnv } from './env';
 
-const STREAMS: Record<string, string> = {
-  stdout: 'application/vnd.jupyter.stdout',
-  stderr: 'application/vnd.jupyter.stderr'
-};
+type HostOutput = Parameters<OutputAreaModel['add']>[0];
 
-/** One nbformat output, rendered by the host's MIME renderers, untrusted. */
-export function OutputView(props: { output: Output }): React.ReactElement {
-  const { output } = props;
-  const bundle = React.useMemo(() => bundleOf(output), [output]);
-  const error = output.output_type === 'error' || output['name'] === 'stderr';
-  return (
-    <MimeBundle
-      data={bundle}
-      metadata={output['metadata'] as PartialJSONObject | undefined}
-      className={`jp-dlsys-Output${error ? ' jp-mod-stderr' : ''}`}
-    />
-  );
+/** One nbformat output, rendered by the host's own output area, never trusted. */
+export function HostOutputView(props: { output: Output }): React.ReactElement {
+  const { rendermime } = useEnv();
+  const ref = React.useRef<HTMLDivElement>(null);
+  const model = React.useRef<OutputAreaModel | null>(null);
+  const wanted = React.useRef(props.output);
+  const drawn = React.useRef<Output | null>(null);
+  wanted.current = props.output;
+  React.useLayoutEffect(() => {
+    const host = ref.current;
+    if (!host || !rendermime) {
+      return undefined;
+    }
+    const made = new OutputAreaModel({ trusted: false });
+    made.add(wanted.current as HostOutput);
+    drawn.current = wanted.current;
+    const area = new SimplifiedOutputArea({ model: made, rendermime });
+    attach(area, host);
+    model.current = made;
+    return () => {
+      model.current = null;
+      detach(area);
+      area.dispose();
+      made.dispose();
+    };
+  }, [rendermime]);
+  React.useLayoutEffect(() => {
+    if (model.current?.length && drawn.current !== props.output) {
+      drawn.current = props.output;
+      model.current.set(0, props.output as HostOutput);
+    }
+  }, [props.output]);
+  return <div ref={ref} className="jp-dlsys-Output" />;
 }
 
-function bundleOf(output: Output): PartialJSONObject {
-  if (output.output_type === 'stream') {
-    return {
-      [STREAMS[text(output['name'])] ?? 'application/vnd.jupyter.stdout']: text(output['text'])
-    };
-  }
-  if (output.output_type === 'error') {
-    const traceback = output['traceback'];
-    const lines = Array.isArray(traceback) && traceback.length ? traceback.join('\n') : '';
-    return {
-      'application/vnd.jupyter.stderr':
-        lines || `${text(output['ename'])}: ${text(output['evalue'])}`
-    };
-  }
-  return (output['data'] as PartialJSONObject | undefined) ?? {};
-}
-
+/** A MIME bundle that is not an output: a cell's source, a widget's text. */
 export function MimeBundle(props: {
   data: PartialJSONObject;
-  metadata?: PartialJSONObject;
   className?: string;
 }): React.ReactElement {
   const { rendermime } = useEnv();
   const ref = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => {
+  React.useLayoutEffect(() => {
     const host = ref.current;
     const mime = rendermime?.preferredMimeType(props.data, 'ensure');
     if (!host || !rendermime || !mime) {
@@ -60,26 +62,34 @@ export function MimeBundle(props: {
       return undefined;
     }
     const renderer = rendermime.createRenderer(mime);
-    const options = { data: props.data, metadata: props.metadata ?? {}, trusted: false };
-    let attached = false;
-    void renderer.renderModel(rendermime.createModel(options)).then(() => {
-      if (!renderer.isDisposed && host.isConnected) {
-        // swap in one step: a growing output does not flicker
-        host.replaceChildren();
-        MessageLoop.sendMessage(renderer, Widget.Msg.BeforeAttach);
-        host.appendChild(renderer.node);
-        MessageLoop.sendMessage(renderer, Widget.Msg.AfterAttach);
-        attached = true;
-      }
-    });
+    void renderer
+      .renderModel(rendermime.createModel({ data: props.data, trusted: false }))
+      .then(() => {
+        if (!renderer.isDisposed && host.isConnected) {
+          // swap in one step: what grows does not flicker
+          host.replaceChildren();
+          attach(renderer, host);
+        }
+      });
     return () => {
-      if (attached) {
-        // told, not done: the node stays on show until its successor is there
-        MessageLoop.sendMessage(renderer, Widget.Msg.BeforeDetach);
-        MessageLoop.sendMessage(renderer, Widget.Msg.AfterDetach);
-      }
+      detach(renderer);
       renderer.dispose();
     };
-  }, [props.data, props.metadata, rendermime]);
+  }, [props.data, rendermime]);
   return <div ref={ref} className={props.className} />;
+}
+
+/** Put a widget into a node of ours; also where the node is not in the document. */
+function attach(widget: Widget, host: HTMLElement): void {
+  MessageLoop.sendMessage(widget, Widget.Msg.BeforeAttach);
+  host.appendChild(widget.node);
+  MessageLoop.sendMessage(widget, Widget.Msg.AfterAttach);
+}
+
+/** Told, not done: the node stays on show until its successor is there. */
+function detach(widget: Widget): void {
+  if (widget.isAttached) {
+    MessageLoop.sendMessage(widget, Widget.Msg.BeforeDetach);
+    MessageLoop.sendMessage(widget, Widget.Msg.AfterDetach);
+  }
 }

@@ -3,20 +3,22 @@ import {
   caretDownIcon,
   caretRightIcon,
   fileUploadIcon,
+  historyIcon,
   kernelIcon,
   notebookIcon,
   offlineBoltIcon,
+  runningIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Dataset, Deployment, Job, Model, Problem, Worker } from '../api/types';
+import type { Dataset, Deployment, Job, Model, Problem, Schedule, Worker } from '../api/types';
 import { Badge, Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
 import { ProblemNote } from './problem';
 import type { Tone } from './words';
-import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow } from './sidebarRows';
+import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow, ScheduleRow } from './sidebarRows';
 
 export interface IListState<T> {
   items: readonly T[];
@@ -32,6 +34,7 @@ export interface ISidebar {
   jobs: IListState<Job>;
   models: IListState<Model>;
   endpoints: IListState<Deployment>;
+  schedules: IListState<Schedule>;
   workers: readonly Worker[];
   onRetry: () => void;
 }
@@ -84,6 +87,7 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
   const active = props.jobs.items.filter(
     job => job.state === 'running' || job.state === 'starting'
   ).length;
+  const queued = props.jobs.items.filter(job => job.state === 'queued').length;
   const endpoints = props.endpoints.items.filter(endpoint => keep(endpoint.name));
   return (
     <>
@@ -144,7 +148,8 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
           <EndpointRow key={endpoint.name} endpoint={endpoint} />
         ))}
       </Group>
-      <ComputeSection workers={props.workers} />
+      <FlowsSection {...props} keep={keep} />
+      <ComputeSection workers={props.workers} queued={queued} />
     </>
   );
 }
@@ -187,14 +192,58 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
   );
 }
 
-function ComputeSection(props: { workers: readonly Worker[] }): React.ReactElement {
-  const { trans } = useEnv();
+function FlowsSection(props: ISidebar & { keep: (name: string) => boolean }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { schedules } = props;
+  const active = schedules.items.filter(schedule => !schedule.paused).length;
+  return (
+    <Group
+      title={trans.__('Flows')}
+      count={schedules.items.length}
+      live={active ? trans.__('%1 active', active) : ''}
+      tone="ok"
+      list={schedules}
+      empty={
+        <EmptyState
+          icon={historyIcon}
+          title={trans.__('Nothing is scheduled')}
+          text={trans.__(
+            'Open a notebook and press “Schedule…”: it runs every hour, every weekday at 7, or when you say.'
+          )}
+        >
+          <Button label={trans.__('Schedule a notebook')} onClick={() => open({ kind: 'plan' })} />
+        </EmptyState>
+      }
+      action={{
+        icon: addIcon,
+        label: trans.__('Schedule a notebook'),
+        run: () => open({ kind: 'plan' })
+      }}
+    >
+      {schedules.items
+        .filter(schedule => props.keep(schedule.name || schedule.source))
+        .map(schedule => (
+          <ScheduleRow key={schedule.id} schedule={schedule} />
+        ))}
+    </Group>
+  );
+}
+
+function ComputeSection(props: { workers: readonly Worker[]; queued: number }): React.ReactElement {
+  const { trans, open } = useEnv();
   const list = { items: props.workers, loaded: true, more: false, problem: null };
   return (
     <Group
       title={trans.__('Compute')}
       count={props.workers.length}
+      live={props.queued ? trans.__('%1 queued', props.queued) : ''}
+      tone="idle"
       list={list}
+      action={{
+        icon: runningIcon,
+        label: trans.__('Open Compute'),
+        run: () => open({ kind: 'compute' })
+      }}
       empty={<p className="jp-dlsys-Weak">{trans.__('No machine is connected.')}</p>}
     >
       {props.workers.map(worker => (

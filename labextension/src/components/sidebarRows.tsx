@@ -1,10 +1,19 @@
 import * as React from 'react';
 
-import type { Dataset, Deployment, Job, Model, Worker } from '../api/types';
+import type { Dataset, Deployment, Job, Model, Schedule, Worker } from '../api/types';
 import { Badge } from './basics';
 import { useEnv } from './env';
 import { ago, bytes, count, metric } from './format';
-import { endpointTone, endpointWord, jobTone, jobWord, kindWord } from './words';
+import { Gauge } from './gauge';
+import {
+  endpointTone,
+  endpointWord,
+  firingTone,
+  firingWord,
+  jobTone,
+  jobWord,
+  kindWord
+} from './words';
 
 interface IRow {
   name: string;
@@ -65,6 +74,7 @@ export function JobRow(props: { job: Job }): React.ReactElement {
   const total = job.progress?.total ?? 0;
   const lead = Object.entries(job.metrics ?? {}).find(([key]) => /acc|f1|auc/.test(key));
   const parts = [
+    job.queue_position ? trans.__('Place %1', job.queue_position) : '',
     job.state === 'queued' ? job.reason : ago(job.finished_at ?? job.created_at),
     busy && total ? trans.__('cell %1 of %2', job.progress.done, total) : '',
     lead && !busy ? `${lead[0]} ${metric(lead[1])}` : ''
@@ -116,12 +126,47 @@ export function EndpointRow(props: { endpoint: Deployment }): React.ReactElement
   );
 }
 
+export function ScheduleRow(props: { schedule: Schedule }): React.ReactElement {
+  const { trans, open } = useEnv();
+  const { schedule } = props;
+  const next = schedule.next_times?.[0];
+  const last = schedule.last_firing;
+  const state = last?.job_state as Job['state'] | null | undefined;
+  const parts = [
+    schedule.paused ? '' : next ? trans.__('next %1', ago(next)) : '',
+    schedule.words,
+    last ? '' : trans.__('has not run yet')
+  ];
+  const result = state ? (
+    <Badge tone={jobTone(state)} text={jobWord(trans, state)} title={last?.reason} />
+  ) : last ? (
+    <Badge tone={firingTone(last.state)} text={firingWord(trans, last.state)} title={last.reason} />
+  ) : null;
+  return (
+    <Row
+      name={schedule.name || schedule.source}
+      title={schedule.words}
+      badge={schedule.paused ? <Badge tone="warn" text={trans.__('Paused')} /> : result}
+      detail={parts.filter(Boolean).join(' · ')}
+      onOpen={() => open({ kind: 'schedule', id: schedule.id })}
+    />
+  );
+}
+
 export function ComputeRows(props: { worker: Worker }): React.ReactElement {
-  const { trans } = useEnv();
+  const { trans, open } = useEnv();
   const { worker } = props;
   return (
     <li className="jp-dlsys-Worker">
-      <strong>{worker.name}</strong>
+      <button
+        type="button"
+        className="jp-dlsys-Go"
+        data-row
+        title={trans.__('Machines, what jobs use, and the queue')}
+        onClick={() => open({ kind: 'compute' })}
+      >
+        {worker.name}
+      </button>
       <Gauge label={trans.__('CPU')} used={worker.cpus_used} all={worker.cpus} show={metric} />
       <Gauge
         label={trans.__('Memory')}
@@ -140,30 +185,5 @@ export function ComputeRows(props: { worker: Worker }): React.ReactElement {
         <span className="jp-dlsys-Weak">{trans.__('No GPU')}</span>
       )}
     </li>
-  );
-}
-
-function Gauge(props: {
-  label: string;
-  used: number;
-  all: number;
-  show: (v: number) => string;
-}): React.ReactElement {
-  const part = props.all ? Math.min(1, props.used / props.all) : 0;
-  return (
-    <div
-      className="jp-dlsys-Gauge"
-      role="meter"
-      aria-label={props.label}
-      aria-valuemin={0}
-      aria-valuemax={props.all}
-      aria-valuenow={props.used}
-    >
-      <span>{props.label}</span>
-      <span className="jp-dlsys-Bars-track">
-        <span className="jp-dlsys-Bars-fill" style={{ width: `${100 * part}%` }} />
-      </span>
-      <span className="jp-mod-number">{`${props.show(props.used)} / ${props.show(props.all)}`}</span>
-    </div>
   );
 }

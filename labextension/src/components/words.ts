@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Deployment, Job, Kind } from '../api/types';
+import type { Deployment, Firing, Job, Kind, PartState, Schedule } from '../api/types';
 
 export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'idle';
 
@@ -43,6 +43,19 @@ export function jobWord(trans: TranslationBundle, state: Job['state']): string {
   return words[state] ?? state;
 }
 
+/** Which way an attempt was started, and why that one. */
+export function startWord(trans: TranslationBundle, start: Job['start']): string {
+  if (!start) {
+    return '';
+  }
+  const words = {
+    parked: trans.__('from a parked kernel'),
+    forked: trans.__('forked from a warm process'),
+    cold: trans.__('cold')
+  };
+  return [words[start.mode], start.reason].filter(Boolean).join(': ');
+}
+
 export function endpointWord(trans: TranslationBundle, state: Deployment['state']): string {
   const words: Record<Deployment['state'], string> = {
     starting: trans.__('Starting'),
@@ -63,4 +76,62 @@ export function kindWord(trans: TranslationBundle, kind: Kind): string {
     generic: trans.__('Any columns')
   };
   return words[kind] ?? kind;
+}
+
+const FIRING_TONES: Record<Firing['state'], Tone> = {
+  pending: 'idle',
+  submitted: 'busy',
+  skipped: 'warn',
+  failed: 'bad'
+};
+
+export const firingTone = (state: Firing['state']): Tone => FIRING_TONES[state] ?? 'idle';
+
+export function firingWord(trans: TranslationBundle, state: Firing['state']): string {
+  const words: Record<Firing['state'], string> = {
+    pending: trans.__('Waiting'),
+    submitted: trans.__('Submitted'),
+    skipped: trans.__('Left out'),
+    failed: trans.__('Failed')
+  };
+  return words[state] ?? state;
+}
+
+export function missedWord(trans: TranslationBundle, policy: Schedule['missed']): string {
+  const words: Record<Schedule['missed'], string> = {
+    last: trans.__('run once, for the last of them'),
+    all: trans.__('run once for each of them'),
+    skip: trans.__('leave them out')
+  };
+  return words[policy] ?? policy;
+}
+
+export function overlapWord(trans: TranslationBundle, policy: Schedule['overlap']): string {
+  const words: Record<Schedule['overlap'], string> = {
+    queue: trans.__('wait until it has ended'),
+    skip: trans.__('leave this time out'),
+    replace: trans.__('stop it and start the new one')
+  };
+  return words[policy] ?? policy;
+}
+
+const PART_TONES: Record<PartState, Tone> = {
+  ok: 'ok',
+  starting: 'busy',
+  degraded: 'warn',
+  failed: 'bad',
+  off: 'idle'
+};
+
+export const partTone = (state: PartState): Tone => PART_TONES[state] ?? 'idle';
+
+export function partWord(trans: TranslationBundle, state: PartState): string {
+  const words: Record<PartState, string> = {
+    ok: trans.__('Ready'),
+    starting: trans.__('Starting'),
+    degraded: trans.__('Degraded'),
+    failed: trans.__('Failed'),
+    off: trans.__('Off')
+  };
+  return words[state] ?? state;
 }

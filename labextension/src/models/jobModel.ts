@@ -1,17 +1,23 @@
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
+import { readJson } from '../api/limited';
 import { operations } from '../api/operations';
 import { toProblem } from '../api/problem';
 import { TERMINAL } from '../api/types';
-import type { Artifact, IEvent, Job, Problem } from '../api/types';
-import { addPoint, apply, emptyState, mergeNotebook } from './jobState';
+import type { Artifact, IEvent, Job, JobUsage, Problem } from '../api/types';
+import { addPoint, apply, cellStates, emptyState, isShortened, mergeNotebook } from './jobState';
 import type { IJobState } from './jobState';
 import type { Session } from './session';
 
-const PAGE = 2000;
+const PAGE = 5000;
 const FRAME_MS = 60;
 const SHOW_MS = 300;
+const USAGE_MS = 3000;
+const QUEUE_MS = 15_000;
+const FILL_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000];
+/** A notebook larger than this is for downloading, not for the page. */
+const NOTEBOOK_LIMIT = 24_000_000;
 
 /** One job, live: history by pages, then the page's stream, each event once. */
 export class JobModel {
@@ -23,8 +29,15 @@ export class JobModel {
   job: Job | null = null;
   state: IJobState = emptyState();
   artifacts: readonly Artifact[] = [];
+  usage: JobUsage | null = null;
   problem: Problem | null = null;
   loaded = false;
+  /** Asked to stop, and no answer yet. */
+  stopping = false;
+  /** Events read so far while a long history loads; 0 when it is there. */
+  reading = 0;
+  /** The executed notebook is too large to be shown. */
+  tooLarge = false;
 
   get changed(): ISignal<this, void> {
     return this._changed;
@@ -49,21 +62,62 @@ export class JobModel {
     await this._catchUp();
   }
 
+  /** Follow what the job uses, and its place in the queue, while `visible` says somebody looks. */
+  look(visible: () => boolean): void {
+    const looked = (): boolean => visible() && document.visibilityState !== 'hidden';
+    this._usageTimer = window.setInterval(() => {
+      if (looked()) {
+        void this._readUsage();
+      }
+    }, USAGE_MS);
+    this._queueTimer = window.setInterval(() => {
+      if (looked()) {
+        this._onQueue();
+      }
+    }, QUEUE_MS);
+  }
+
   async cancel(): Promise<void> {
-    this.job = await operations['jobs.cancel'](this._session.client, this.id);
+    this.stopping = true;
     this._tell();
+    try {
+      this.job = await operations['jobs.cancel'](this._session.client, this.id);
+    } catch (error) {
+      this.problem = toProblem(error);
+    } finally {
+      this.stopping = false;
+      this._tell();
+    }
+  }
+
+  /** The same again as a new job; null when that was refused, which `problem` then tells. */
+  async retry(): Promise<Job | null> {
+    try {
+      return await operations['jobs.retry'](this._session.client, this.id);
+    } catch (error) {
+      this.problem = toProblem(error);
+      this._tell();
+      return null;
+    }
   }
 
   async download(path: string): Promise<Blob> {
     return (await operations['jobs.artifact'](this._session.client, this.id, path)).blob();
   }
 
+  /** The executed notebook as far as it got, of any size. */
+  notebook(): Promise<Response> {
+    return operations['jobs.notebook'](this._session.client, this.id);
+  }
+
   dispose(): void {
+    this._disposed = true;
     this._unwatch?.();
     this._session.stream.received.disconnect(this._onEvent, this);
     this._session.stream.connectedChanged.disconnect(this._onConnected, this);
-    clearTimeout(this._timer);
-    clearTimeout(this._showTimer);
+    clearInterval(this._usageTimer);
+    clearInterval(this._queueTimer);
+    [this._timer, this._showTimer, this._fillTimer].forEach(timer => clearTimeout(timer));
     Signal.clearData(this);
   }
 
@@ -73,49 +127,131 @@ export class JobModel {
   }
 
   private async _load(): Promise<void> {
-    const client = this._session.client;
     try {
-      this.job = await operations['jobs.show'](client, this.id);
+      this.job = await operations['jobs.show'](this._session.client, this.id);
       this.problem = null;
       this._tell();
-      for (;;) {
-        const query = { since: this._last, limit: PAGE };
-        const events = await operations['jobs.events'](client, this.id, query);
-        events.forEach(event => this._take(event));
-        if (events.length < PAGE) {
-          break;
-        }
+      if (this._live) {
+        await this._readEvents(this.state, () => undefined);
+        await this._fillIn(this._readNotebook());
+      } else {
+        await this._loadFirst();
       }
-      this._live = true;
-      this._early.splice(0).forEach(event => this._take(event));
-      await this._fillIn();
       this.loaded = true;
     } catch (error) {
       this.problem = toProblem(error);
     }
     this._tell();
+    this._fillSoon();
+    void this._readUsage();
+  }
+
+  /** Shows the notebook as it was saved while a long history is still being read. */
+  private async _loadFirst(): Promise<void> {
+    const notebook = this._readNotebook();
+    const building = (this._building ??= emptyState());
+    await this._readEvents(building, async () => {
+      if (this.reading === 0) {
+        const early = emptyState();
+        mergeNotebook(early, await notebook, true);
+        cellStates(early, await notebook);
+        this.state = early;
+      }
+      this.reading = this._read;
+      this._tell();
+    });
+    this.state = building;
+    this._building = null;
+    this.reading = 0;
+    this._live = true;
+    this._early.splice(0).forEach(event => this._take(event));
+    await this._fillIn(notebook);
+  }
+
+  /** All events after the last one known; `more` is called after each page that is not the last. */
+  private async _readEvents(into: IJobState, more: () => unknown): Promise<void> {
+    for (;;) {
+      const query = { since: this._last, limit: PAGE };
+      const events = await operations['jobs.events'](this._session.client, this.id, query);
+      for (const event of events) {
+        if (event.seq > this._last) {
+          this._last = event.seq;
+          apply(into, event);
+        }
+      }
+      this._read += events.length;
+      if (events.length < PAGE || this._disposed) {
+        return;
+      }
+      await more();
+    }
+  }
+
+  private async _readNotebook(): Promise<unknown> {
+    if (this.job?.kind !== 'notebook') {
+      return null;
+    }
+    try {
+      const read = await readJson(await this.notebook(), NOTEBOOK_LIMIT);
+      this.tooLarge = read.tooLarge;
+      return read.value;
+    } catch {
+      return null; // the events tell most of it
+    }
   }
 
   /** What events do not tell: cells to come, files, and curves that were written past the stream. */
-  private async _fillIn(): Promise<void> {
-    const client = this._session.client;
+  private async _fillIn(reading: Promise<unknown>): Promise<void> {
+    const { client } = this._session;
     const quiet = (): null => null;
+    const ended = this.ended;
     const [notebook, artifacts, series] = await Promise.all([
-      this.job?.kind === 'notebook'
-        ? operations['jobs.notebook'](client, this.id).catch(quiet)
-        : null,
+      reading,
       operations['jobs.artifacts'](client, this.id).catch(quiet),
-      this.job?.run_id && this.ended
+      this.job?.run_id && ended
         ? operations['runs.metrics'](client, this.job.run_id).catch(quiet)
         : null
     ]);
-    mergeNotebook(this.state, notebook, this.ended);
+    mergeNotebook(this.state, notebook, ended);
     this.artifacts = artifacts ?? this.artifacts;
     for (const { key, points } of series ?? []) {
       if (!this.state.metrics.has(key)) {
         points.forEach(point => addPoint(this.state, { key, ...point }));
       }
     }
+  }
+
+  /** Look into the notebook again while it has something that the events had not. */
+  private _fillSoon(): void {
+    const wanted = this.state.stale || (isShortened(this.state) && !this.tooLarge);
+    if (!wanted || !this._live || this.ended) {
+      this._fills = 0;
+    } else if (this._fillTimer === 0 && !this._disposed) {
+      const wait = FILL_MS[Math.min(this._fills++, FILL_MS.length - 1)];
+      this._fillTimer = window.setTimeout(() => void this._fillAgain(), wait);
+    }
+  }
+
+  private async _fillAgain(): Promise<void> {
+    mergeNotebook(this.state, await this._readNotebook(), this.ended);
+    this._fillTimer = 0;
+    this._tell();
+    this._fillSoon();
+  }
+
+  private async _readUsage(): Promise<void> {
+    const final = this.ended && this._usageOf === 'ended';
+    if (!this.job?.started_at || final) {
+      return;
+    }
+    const of = this.ended ? 'ended' : 'running';
+    try {
+      this.usage = await operations['jobs.usage'](this._session.client, this.id);
+      this._tell();
+    } catch {
+      // the rest of the tab does not need it
+    }
+    this._usageOf = of;
   }
 
   private _onConnected(_stream: unknown, connected: boolean): void {
@@ -125,6 +261,9 @@ export class JobModel {
   }
 
   private _onEvent(_stream: unknown, event: IEvent): void {
+    if (event.topic.startsWith('queue')) {
+      this._onQueue();
+    }
     if (event.subject !== `job/${this.id}`) {
       return;
     }
@@ -136,23 +275,30 @@ export class JobModel {
     }
   }
 
+  private _onQueue(): void {
+    if (this.job?.state === 'queued') {
+      this._showSoon();
+    }
+  }
+
   private _take(event: IEvent): void {
     if (event.seq <= this._last) {
       return;
     }
     this._last = event.seq;
     apply(this.state, event);
-    if (this._live && (event.topic === 'job.changed' || event.topic === 'job.progress')) {
-      this._patch(event.payload ?? {}, event.topic === 'job.changed');
+    if (event.topic === 'job.progress' && this.job) {
+      const { done, total } = event.payload ?? {};
+      const progress = { done: Number(done ?? 0), total: Number(total ?? 0) };
+      this.job = { ...this.job, progress };
+    }
+    if (event.topic === 'job.changed' || event.topic === 'job.attempt') {
+      this._showSoon();
     }
   }
 
-  private _patch(payload: Record<string, unknown>, changed: boolean): void {
-    if (!changed && this.job) {
-      const progress = { done: Number(payload['done'] ?? 0), total: Number(payload['total'] ?? 0) };
-      this.job = { ...this.job, progress };
-    }
-    if (changed && this._showTimer === 0) {
+  private _showSoon(): void {
+    if (this._showTimer === 0) {
       this._showTimer = window.setTimeout(() => {
         this._showTimer = 0;
         void this._show();
@@ -161,9 +307,13 @@ export class JobModel {
   }
 
   private async _show(): Promise<void> {
+    const before = this.job?.state;
     try {
       this.job = await operations['jobs.show'](this._session.client, this.id);
-      await this._fillIn();
+      if (this.job.state !== before) {
+        await this._fillIn(this._readNotebook());
+        void this._readUsage();
+      }
     } catch (error) {
       this.problem = toProblem(error);
     }
@@ -175,6 +325,7 @@ export class JobModel {
       this._timer = window.setTimeout(() => {
         this._timer = 0;
         this._tell();
+        this._fillSoon();
       }, FRAME_MS);
     }
   }
@@ -185,10 +336,18 @@ export class JobModel {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _early: IEvent[] = [];
+  private _building: IJobState | null = null;
   private _unwatch: (() => void) | null = null;
   private _catching: Promise<void> | null = null;
   private _last = 0;
+  private _read = 0;
   private _live = false;
+  private _disposed = false;
+  private _usageOf = '';
+  private _fills = 0;
   private _timer = 0;
   private _showTimer = 0;
+  private _fillTimer = 0;
+  private _usageTimer = 0;
+  private _queueTimer = 0;
 }

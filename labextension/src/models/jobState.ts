@@ -1,9 +1,19 @@
 /** What a job's events add up to. Pure: the same events give the same state. */
 import type { IEvent } from '../api/types';
-import { extend } from './text';
+import { Terminal } from './terminal';
 
 /** An nbformat output. */
 export type Output = { output_type: string } & Record<string, unknown>;
+
+/** An output of a cell. The text of a stream grows in `text`, all else is in `output`. */
+export interface IShown {
+  output: Output;
+  text: Terminal | null;
+  display: string;
+  /** The event had no room for it: the notebook has all of it. */
+  shortened: boolean;
+  revision: number;
+}
 
 export interface ICell {
   index: number;
@@ -12,7 +22,7 @@ export interface ICell {
   state: 'waiting' | 'running' | 'done' | 'failed';
   seconds: number | null;
   startedAt: number | null;
-  outputs: Output[];
+  outputs: IShown[];
   /** Grows with each change, so views know what to draw anew. */
   revision: number;
 }
@@ -24,19 +34,46 @@ export interface IMetric {
   revision: number;
 }
 
+export type WidgetState = Record<string, unknown>;
+
+/** What the cells showed in an attempt that was followed by another. */
+export interface IPast {
+  number: number;
+  cells: Map<number, ICell>;
+}
+
 export interface IJobState {
   cells: Map<number, ICell>;
-  log: string;
+  log: Terminal;
   metrics: Map<string, IMetric>;
   phase: string;
   clearing: Set<number>;
+  /** Last state of ipywidgets by model id; null for one that was closed. */
+  widgets: Map<string, WidgetState | null>;
+  widgetRevision: number;
+  attempt: number;
+  past: IPast[];
+  /** The notebook has changed in a way that events do not tell (a cell was put in). */
+  stale: boolean;
 }
 
 const LOG_LIMIT = 2_000_000;
-const DISPLAY = 'dlsys_display_id';
+const SOURCE_CAP = 20_000;
+const WIDGETS = 'application/vnd.jupyter.widget-state+json';
 
 export function emptyState(): IJobState {
-  return { cells: new Map(), log: '', metrics: new Map(), phase: '', clearing: new Set() };
+  return {
+    cells: new Map(),
+    log: new Terminal(LOG_LIMIT),
+    metrics: new Map(),
+    phase: '',
+    clearing: new Set(),
+    widgets: new Map(),
+    widgetRevision: 0,
+    attempt: 0,
+    past: [],
+    stale: false
+  };
 }
 
 /** Take one event in. */
@@ -47,19 +84,19 @@ export function apply(state: IJobState, event: IEvent): void {
       return applyCell(state, payload, Date.parse(event.at));
     case 'job.output':
       return applyOutput(state, payload);
+    case 'job.widgets':
+      return applyWidgets(state, payload);
     case 'job.log':
-      return addLog(state, text(payload['text']));
+      return state.log.add(text(payload['text']));
     case 'job.metric':
       return addPoint(state, payload);
     case 'job.error':
       return applyError(state, payload);
+    case 'job.attempt':
+      return applyAttempt(state, Number(payload['number'] ?? 0));
     case 'job.phase':
       state.phase = text(payload['phase']);
   }
-}
-
-function addLog(state: IJobState, more: string): void {
-  state.log = extend(state.log, more).slice(-LOG_LIMIT);
 }
 
 /** The cell of an index, made when it is new. */
@@ -81,10 +118,18 @@ export function cellAt(state: IJobState, index: number): ICell {
   return cell;
 }
 
+/** Is there an output of which only words came? */
+export function isShortened(state: IJobState): boolean {
+  return [...state.cells.values()].some(cell => cell.outputs.some(shown => shown.shortened));
+}
+
 function applyCell(state: IJobState, payload: Record<string, unknown>, at: number): void {
   const cell = cellAt(state, Number(payload['index'] ?? 0));
-  if (typeof payload['source'] === 'string' && !cell.source) {
-    cell.source = payload['source'];
+  const source = payload['source'];
+  if (typeof source === 'string' && !cell.source.startsWith(source)) {
+    state.stale ||= cell.source !== '' || source.length >= SOURCE_CAP;
+    cell.type = 'code';
+    cell.source = source;
   }
   if (payload['phase'] === 'start') {
     cell.state = 'running';
@@ -95,6 +140,27 @@ function applyCell(state: IJobState, payload: Record<string, unknown>, at: numbe
     cell.seconds = typeof payload['seconds'] === 'number' ? payload['seconds'] : cell.seconds;
   }
   cell.revision++;
+}
+
+/** A new attempt starts the cells afresh; what the one before showed is kept. */
+function applyAttempt(state: IJobState, number: number): void {
+  if (number <= state.attempt) {
+    return;
+  }
+  const before = [...state.cells.values()];
+  if (before.some(cell => cell.state !== 'waiting')) {
+    state.past.push({ number: Math.max(1, state.attempt), cells: state.cells });
+    state.cells = new Map(
+      before.map(cell => [
+        cell.index,
+        { ...cell, state: 'waiting', seconds: null, startedAt: null, outputs: [], revision: 0 }
+      ])
+    );
+    state.log.add(`\n──── ${number} ────\n`);
+  }
+  state.attempt = number;
+  state.clearing.clear();
+  state.phase = '';
 }
 
 function applyOutput(state: IJobState, payload: Record<string, unknown>): void {
@@ -114,49 +180,67 @@ function applyOutput(state: IJobState, payload: Record<string, unknown>): void {
     if (state.clearing.delete(index)) {
       cell.outputs = [];
     }
-    const display = text(payload['display_id']);
-    cell.outputs = addOutput(cell.outputs, display ? { ...output, [DISPLAY]: display } : output);
+    addOutput(cell.outputs, output, text(payload['display_id']));
     if (output.output_type === 'stream') {
-      addLog(state, text(output['text']));
+      state.log.add(text(output['text']));
     }
   }
   cell.revision++;
 }
 
-function addOutput(outputs: Output[], output: Output): Output[] {
-  const last = outputs[outputs.length - 1];
-  if (output.output_type !== 'stream') {
-    return [...outputs, output];
+function applyWidgets(state: IJobState, payload: Record<string, unknown>): void {
+  const states = (payload['states'] ?? {}) as Record<string, WidgetState | null>;
+  for (const [id, changed] of Object.entries(states)) {
+    state.widgets.set(id, changed && { ...state.widgets.get(id), ...changed });
   }
-  const before =
-    last?.output_type === 'stream' && last['name'] === output['name'] ? text(last['text']) : null;
-  const joined = { ...output, text: extend(before ?? '', text(output['text'])) };
-  return before === null ? [...outputs, joined] : [...outputs.slice(0, -1), joined];
+  state.widgetRevision++;
+}
+
+/** Add an output as a notebook does: text goes on where the same stream wrote last. */
+export function addOutput(outputs: IShown[], output: Output, display = ''): void {
+  const last = outputs[outputs.length - 1];
+  if (output.output_type === 'stream' && last?.text && last.output['name'] === output['name']) {
+    last.text.add(text(output['text']));
+    last.revision++;
+    return;
+  }
+  outputs.push(toShown(output, display));
+}
+
+function toShown(output: Output, display: string): IShown {
+  const metadata = output['metadata'] as Record<string, unknown> | undefined;
+  const shortened = !!(metadata?.['dlsys'] as Record<string, unknown> | undefined)?.['kept'];
+  if (output.output_type !== 'stream') {
+    return { output, text: null, display, shortened, revision: 0 };
+  }
+  const stream = new Terminal();
+  stream.add(text(output['text']));
+  const bare = { output_type: 'stream', name: output['name'] };
+  return { output: bare, text: stream, display, shortened, revision: 0 };
 }
 
 function replaceDisplay(state: IJobState, id: string, output: Output): void {
   for (const cell of state.cells.values()) {
-    const outputs = cell.outputs.map(old =>
-      old[DISPLAY] === id ? { ...output, [DISPLAY]: id } : old
-    );
-    if (outputs.some((item, i) => item !== cell.outputs[i])) {
-      cell.outputs = outputs;
-      cell.revision++;
-    }
+    cell.outputs.forEach((old, i) => {
+      if (old.display === id) {
+        cell.outputs[i] = { ...toShown(output, id), revision: old.revision + 1 };
+        cell.revision++;
+      }
+    });
   }
 }
 
 function applyError(state: IJobState, payload: Record<string, unknown>): void {
   const traceback = payload['traceback'];
-  addLog(state, Array.isArray(traceback) ? `${traceback.join('\n')}\n` : '');
+  state.log.add(Array.isArray(traceback) ? `${traceback.join('\n')}\n` : '');
   if (typeof payload['cell'] !== 'number') {
     return;
   }
   const cell = cellAt(state, payload['cell']);
   cell.state = 'failed';
-  if (!cell.outputs.some(output => output.output_type === 'error')) {
+  if (!cell.outputs.some(({ output }) => output.output_type === 'error')) {
     const { ename, evalue } = payload;
-    cell.outputs = [...cell.outputs, { output_type: 'error', ename, evalue, traceback }];
+    addOutput(cell.outputs, { output_type: 'error', ename, evalue, traceback });
   }
   cell.revision++;
 }
@@ -183,22 +267,68 @@ export function text(value: unknown): string {
   return Array.isArray(value) ? value.join('') : typeof value === 'string' ? value : '';
 }
 
+type RawCell = Record<string, unknown>;
+interface INotebook {
+  cells?: RawCell[];
+  metadata?: { widgets?: Record<string, { state?: Record<string, { state?: WidgetState }> }> };
+}
+
 /**
  * Put the notebook as it was last saved together with what the events told.
  *
  * Of a running job the events know more; of an ended one (`whole`) the notebook does, as events
- * shorten large outputs. Sources always come from the notebook: events carry only their beginning.
+ * shorten large outputs. Cells to come are only in the notebook.
  */
 export function mergeNotebook(state: IJobState, notebook: unknown, whole: boolean): void {
-  const cells = (notebook as { cells?: Record<string, unknown>[] } | null)?.cells ?? [];
-  cells.forEach((raw, index) => {
-    const cell = cellAt(state, index);
-    cell.type = (raw['cell_type'] as ICell['type']) ?? 'code';
-    cell.source = text(raw['source']);
-    const outputs = (raw['outputs'] as Output[] | undefined) ?? [];
-    if (outputs.length > 0 && (whole || cell.outputs.length === 0)) {
-      cell.outputs = outputs.reduce<Output[]>(addOutput, []);
+  const { cells = [], metadata } = (notebook ?? {}) as INotebook;
+  const fits = cells.map((raw, index) => mergeCell(cellAt(state, index), raw, whole));
+  const saved = metadata?.widgets?.[WIDGETS]?.state ?? {};
+  for (const [id, widget] of Object.entries(saved)) {
+    if (widget.state && !state.widgets.has(id)) {
+      state.widgets.set(id, widget.state);
+      state.widgetRevision++;
     }
-    cell.revision++;
+  }
+  state.stale &&= !notebook || fits.includes(false);
+}
+
+/** Take over a cell of the notebook; false when it is another cell than the events tell of. */
+function mergeCell(cell: ICell, raw: RawCell, whole: boolean): boolean {
+  const source = text(raw['source']);
+  if (cell.state === 'waiting' || source.startsWith(cell.source)) {
+    cell.type = (raw['cell_type'] as ICell['type']) ?? 'code';
+    cell.source = source;
+  } else if (!whole) {
+    return false; // saved before a cell was put in: its outputs belong elsewhere
+  }
+  const saved = (raw['outputs'] as Output[] | undefined) ?? [];
+  const outputs: IShown[] = [];
+  saved.forEach(output => addOutput(outputs, output));
+  if (whole ? outputs.length > 0 : cell.outputs.length === 0 && cell.state !== 'running') {
+    cell.outputs = outputs;
+  } else {
+    cell.outputs.forEach((shown, i) => {
+      const full = outputs[i];
+      if (shown.shortened && full && full.output.output_type === shown.output.output_type) {
+        cell.outputs[i] = { ...full, display: shown.display, revision: shown.revision + 1 };
+      }
+    });
+  }
+  cell.revision++;
+  return true;
+}
+
+/** How cells went by the notebook alone, for what is shown before the events are there. */
+export function cellStates(state: IJobState, notebook: unknown): void {
+  const words: Record<string, ICell['state']> = {
+    completed: 'done',
+    failed: 'failed',
+    running: 'running'
+  };
+  ((notebook as INotebook | null)?.cells ?? []).forEach((raw, index) => {
+    const cell = cellAt(state, index);
+    const told = (raw['metadata'] as RawCell | undefined)?.['papermill'] as RawCell | undefined;
+    cell.state = words[text(told?.['status'])] ?? cell.state;
+    cell.seconds = typeof told?.['duration'] === 'number' ? told['duration'] : cell.seconds;
   });
 }

@@ -1,54 +1,31 @@
-import { Signal } from '@lumino/signaling';
-import type { ISignal } from '@lumino/signaling';
-
 import { operations } from '../api/operations';
-import { toProblem } from '../api/problem';
-import type { Lineage, Problem } from '../api/types';
+import type { Lineage } from '../api/types';
 import type { Session } from './session';
+import { TabModel } from './tabModel';
 
 /** The graph around one thing; grows as the person expands nodes. */
-export class LineageModel {
+export class LineageModel extends TabModel {
   constructor(
-    private readonly _session: Session,
+    session: Session,
     readonly ref: string
-  ) {}
+  ) {
+    super(session);
+  }
 
   lineage: Lineage | null = null;
-  problem: Problem | null = null;
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  async open(): Promise<void> {
-    if (!(await this._session.connect())) {
-      this.problem = this._session.system.problem;
-      this._changed.emit();
-      return;
-    }
-    await this._load(this.ref);
-  }
 
   expand(node: string): Promise<void> {
-    return this._load(node);
+    return this.attempt(() => this._add(node));
   }
 
-  dispose(): void {
-    Signal.clearData(this);
+  protected load(): Promise<void> {
+    return this._add(this.ref);
   }
 
-  private async _load(ref: string): Promise<void> {
-    try {
-      const found = await operations['lineage.show'](this._session.client, ref);
-      this.lineage = this.lineage ? merge(this.lineage, found) : found;
-      this.problem = null;
-    } catch (error) {
-      this.problem = toProblem(error);
-    }
-    this._changed.emit();
+  private async _add(ref: string): Promise<void> {
+    const found = await operations['lineage.show'](this.session.client, ref);
+    this.lineage = this.lineage ? merge(this.lineage, found) : found;
   }
-
-  private readonly _changed = new Signal<this, void>(this);
 }
 
 function merge(one: Lineage, other: Lineage): Lineage {

@@ -1,74 +1,39 @@
-import { Signal } from '@lumino/signaling';
-import type { ISignal } from '@lumino/signaling';
-
 import { operations } from '../api/operations';
-import { toProblem } from '../api/problem';
-import type { Deployment, DeployRequest, IEvent, Model, Problem } from '../api/types';
+import type { Deployment, DeployRequest, IEvent, Model } from '../api/types';
 import type { Session } from './session';
+import { TabModel } from './tabModel';
 
 /** One registered model. */
-export class ModelModel {
+export class ModelModel extends TabModel {
   constructor(
-    private readonly _session: Session,
+    session: Session,
     readonly name: string
-  ) {}
+  ) {
+    super(session);
+  }
 
   model: Model | null = null;
-  problem: Problem | null = null;
-
-  get changed(): ISignal<this, void> {
-    return this._changed;
-  }
-
-  async open(): Promise<void> {
-    if (!(await this._session.connect())) {
-      this.problem = this._session.system.problem;
-      this._changed.emit();
-      return;
-    }
-    this._session.stream.received.connect(this._onEvent, this);
-    await this.refresh();
-  }
-
-  async refresh(): Promise<void> {
-    try {
-      this.model = await operations['models.show'](this._session.client, this.name);
-      this.problem = null;
-    } catch (error) {
-      this.problem = toProblem(error);
-    }
-    this._changed.emit();
-  }
 
   async promote(alias: string, version: number): Promise<void> {
-    this.model = await operations['models.promote'](
-      this._session.client,
-      this.name,
-      alias,
-      version
-    );
-    this._changed.emit();
+    const { client } = this.session;
+    this.model = await operations['models.promote'](client, this.name, alias, version);
+    this.tell();
   }
 
   async demote(alias: string): Promise<void> {
-    this.model = await operations['models.demote'](this._session.client, this.name, alias);
-    this._changed.emit();
+    this.model = await operations['models.demote'](this.session.client, this.name, alias);
+    this.tell();
   }
 
   deploy(request: DeployRequest): Promise<Deployment> {
-    return operations['deployments.deploy'](this._session.client, request);
+    return operations['deployments.deploy'](this.session.client, request);
   }
 
-  dispose(): void {
-    this._session.stream.received.disconnect(this._onEvent, this);
-    Signal.clearData(this);
+  protected async load(): Promise<void> {
+    this.model = await operations['models.show'](this.session.client, this.name);
   }
 
-  private _onEvent(_stream: unknown, event: IEvent): void {
-    if (event.topic.startsWith('model') || event.topic.startsWith('deployment')) {
-      void this.refresh();
-    }
+  protected override concerns(event: IEvent): boolean {
+    return event.topic.startsWith('model') || event.topic.startsWith('deployment');
   }
-
-  private readonly _changed = new Signal<this, void>(this);
 }

@@ -6,7 +6,7 @@ import { Client } from '../api/client';
 import { EventStream } from '../api/events';
 import { operations } from '../api/operations';
 import { TERMINAL } from '../api/types';
-import type { Dataset, Deployment, IEvent, Job, Model } from '../api/types';
+import type { Dataset, Deployment, IEvent, Job, Model, Schedule } from '../api/types';
 import { ListModel } from './listModel';
 import { SystemModel } from './system';
 
@@ -17,11 +17,15 @@ export class Session {
     this.stream = new EventStream(this.client);
     this.system = new SystemModel(this.client);
     this.datasets = new ListModel(p => operations['datasets.list'](this.client, p), ['dataset']);
-    this.jobs = new ListModel(p => operations['jobs.list'](this.client, p), ['job.changed']);
+    this.jobs = new ListModel(p => operations['jobs.list'](this.client, p), ['job.changed', 'queue']);
     this.models = new ListModel(p => operations['models.list'](this.client, p), ['model']);
     this.endpoints = new ListModel(
       p => operations['deployments.list'](this.client, p),
       ['deployment', 'model']
+    );
+    this.schedules = new ListModel(
+      p => operations['schedules.list'](this.client, p),
+      ['schedule', 'job.changed']
     );
     this.stream.received.connect(this._onEvent, this);
     this.stream.connectedChanged.connect(this._onConnected, this);
@@ -34,6 +38,7 @@ export class Session {
   readonly jobs: ListModel<Job>;
   readonly models: ListModel<Model>;
   readonly endpoints: ListModel<Deployment>;
+  readonly schedules: ListModel<Schedule>;
 
   /** A job came to its end while this page was open. */
   get jobEnded(): ISignal<this, string> {
@@ -81,7 +86,7 @@ export class Session {
   }
 
   private get _lists(): readonly { dispose(): void; refreshSoon(): void; hear(e: IEvent): void }[] {
-    return [this.datasets, this.jobs, this.models, this.endpoints];
+    return [this.datasets, this.jobs, this.models, this.endpoints, this.schedules];
   }
 
   private _refreshAll(): void {

@@ -14,13 +14,18 @@ export interface ISource {
   info: NotebookInfo;
 }
 
-/** Read a saved file, look into it, and gather the local modules that it imports. */
+/**
+ * Look into a file, and gather the local modules that it imports.
+ *
+ * `open` is its text in an editor, with changes that are not saved; without it the file is read.
+ */
 export async function readSource(
   client: Client,
   contents: Contents.IManager,
-  path: string
+  path: string,
+  open: string | null = null
 ): Promise<ISource> {
-  const source = { path: basename(path), content: await readText(contents, path) };
+  const source = { path: basename(path), content: open ?? (await readText(contents, path)) };
   const info = await operations['jobs.inspect'](client, source);
   const modules = await localModules(client, contents, dirname(path), info.imports ?? []);
   return { path, source, modules: modules.filter(m => m.path !== source.path), info };

@@ -7,7 +7,10 @@ export type Target =
   | { kind: 'lineage'; ref: string }
   | { kind: 'submit'; path?: string; dataset?: string }
   | { kind: 'commit'; path?: string; dataset?: string }
-  | { kind: 'run'; run: string };
+  | { kind: 'run'; run: string }
+  | { kind: 'schedule'; id: string }
+  | { kind: 'plan'; path?: string }
+  | { kind: 'compute' };
 
 const NODE = /^dlsys:\/\/[^/]+\/([a-z_-]+)\/(.+?)(?:@v?([^@]+))?$/;
 

@@ -12,12 +12,6 @@ export function settle(text: string): string {
     .join('\n');
 }
 
-/** `before` (settled) with `more` written after it; only the last line is looked at again. */
-export function extend(before: string, more: string): string {
-  const start = before.lastIndexOf('\n') + 1;
-  return before.slice(0, start) + settle(before.slice(start) + more);
-}
-
 function overwrite(line: string): string {
   let shown = '';
   // a trailing \r is kept: the next piece of output goes on from there
@@ -31,6 +25,9 @@ function overwrite(line: string): string {
 }
 
 function erase(piece: string): string {
+  if (!piece.includes('\b')) {
+    return piece;
+  }
   const kept: string[] = [];
   for (const char of piece) {
     if (char === '\b') {

@@ -24,7 +24,7 @@ export const commitPlugin: JupyterFrontEndPlugin<void> = {
       key: args => `${text(args['path'])}|${text(args['dataset'])}`,
       title: () => dlsys.trans.__('Commit data'),
       load: async () => {
-        const { CommitTab } = await import('../widgets/commitTab');
+        const { CommitTab } = await import(/* webpackChunkName: "data" */ '../widgets/commitTab');
         return (context, args) =>
           new CommitTab(
             context,

@@ -20,7 +20,10 @@ const COMMANDS: Record<Target['kind'], string> = {
   lineage: CommandIDs.openLineage,
   run: CommandIDs.openRun,
   submit: CommandIDs.submit,
-  commit: CommandIDs.commit
+  commit: CommandIDs.commit,
+  schedule: CommandIDs.openSchedule,
+  plan: CommandIDs.schedule,
+  compute: CommandIDs.openCompute
 };
 const JOIN_DELAY_MS = 1500;
 

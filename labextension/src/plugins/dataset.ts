@@ -30,7 +30,7 @@ export const datasetPlugin: JupyterFrontEndPlugin<void> = {
         }
       },
       load: async () => {
-        const tab = await import('../widgets/datasetTab');
+        const tab = await import(/* webpackChunkName: "data" */ '../widgets/datasetTab');
         return (context, args) =>
           new tab.DatasetTab(context, String(args['name']), args['version'] as number | undefined);
       }

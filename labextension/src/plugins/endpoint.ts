@@ -24,7 +24,9 @@ export const endpointPlugin: JupyterFrontEndPlugin<void> = {
       key: args => String(args['name']),
       title: args => dlsys.trans.__('%1 (endpoint)', String(args['name'])),
       load: async () => {
-        const { EndpointTab } = await import('../widgets/endpointTab');
+        const { EndpointTab } = await import(
+          /* webpackChunkName: "models" */ '../widgets/endpointTab'
+        );
         return (context, args) => new EndpointTab(context, String(args['name']));
       }
     })

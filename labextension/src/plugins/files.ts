@@ -1,5 +1,6 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IFileBrowserFactory } from '@jupyterlab/filebrowser';
+import { historyIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
 import { dlsysIcon } from '../icon';
@@ -8,7 +9,7 @@ import { IDlsys } from '../tokens';
 const SOURCE = /\.(ipynb|py)$/i;
 const DATA = /\.(csv|jsonl|ndjson|parquet|arrow|feather|zip)$/i;
 
-/** File browser: "Run as job…" on notebooks and scripts, "Commit as dataset…" on data. */
+/** File browser: "Run as job…" and "Schedule…" on notebooks and scripts, "Commit as dataset…" on data. */
 export const filesPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-dlsys:files',
   description: 'Entries of the file browser’s context menu.',
@@ -31,6 +32,14 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
       describedBy,
       isVisible: () => chosen(SOURCE) !== null,
       execute: () => dlsys.open({ kind: 'submit', path: chosen(SOURCE) ?? undefined })
+    });
+    app.commands.addCommand(CommandIDs.scheduleFile, {
+      label: trans.__('Schedule…'),
+      caption: trans.__('Run this file again and again, at times you choose'),
+      icon: historyIcon,
+      describedBy,
+      isVisible: () => chosen(SOURCE) !== null,
+      execute: () => dlsys.open({ kind: 'plan', path: chosen(SOURCE) ?? undefined })
     });
     app.commands.addCommand(CommandIDs.commitFile, {
       label: trans.__('Commit as Dataset…'),

@@ -24,7 +24,7 @@ export const jobPlugin: JupyterFrontEndPlugin<void> = {
       key: args => String(args['id']),
       title: () => dlsys.trans.__('Job'),
       load: async () => {
-        const { JobTab } = await import('../widgets/jobTab');
+        const { JobTab } = await import(/* webpackChunkName: "run" */ '../widgets/jobTab');
         return (context, args) => new JobTab(context, String(args['id']));
       }
     })

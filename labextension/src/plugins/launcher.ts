@@ -36,11 +36,19 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
       CommandIDs.commit,
       CommandIDs.submit,
       CommandIDs.runNotebook,
+      CommandIDs.schedule,
+      CommandIDs.scheduleNotebook,
+      CommandIDs.openCompute,
       CommandIDs.openRun
     ];
     commands.forEach(command => palette?.addItem({ command, category }));
-    [CommandIDs.openPanel, CommandIDs.commit, CommandIDs.submit].forEach((command, rank) =>
-      launcher?.add({ command, category, rank })
-    );
+    const cards = [
+      CommandIDs.openPanel,
+      CommandIDs.commit,
+      CommandIDs.submit,
+      CommandIDs.schedule,
+      CommandIDs.openCompute
+    ];
+    cards.forEach((command, rank) => launcher?.add({ command, category, rank }));
   }
 };

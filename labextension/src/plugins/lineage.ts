@@ -24,7 +24,9 @@ export const lineagePlugin: JupyterFrontEndPlugin<void> = {
       key: args => String(args['ref']),
       title: () => dlsys.trans.__('Lineage'),
       load: async () => {
-        const { LineageTab } = await import('../widgets/lineageTab');
+        const { LineageTab } = await import(
+          /* webpackChunkName: "models" */ '../widgets/lineageTab'
+        );
         return (context, args) => new LineageTab(context, String(args['ref']));
       }
     })

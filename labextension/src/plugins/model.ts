@@ -24,7 +24,7 @@ export const modelPlugin: JupyterFrontEndPlugin<void> = {
       key: args => String(args['name']),
       title: args => String(args['name']),
       load: async () => {
-        const { ModelTab } = await import('../widgets/modelTab');
+        const { ModelTab } = await import(/* webpackChunkName: "models" */ '../widgets/modelTab');
         return (context, args) => new ModelTab(context, String(args['name']));
       }
     })

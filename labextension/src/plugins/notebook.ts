@@ -1,18 +1,27 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { historyIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
 import { dlsysIcon } from '../icon';
 import { IDlsys } from '../tokens';
 
-/** "Run as job" for the notebook at hand; the toolbar button and menu entry are in the schema. */
+/** "Run as job" and "Schedule…" for the notebook at hand; buttons and menus are in the schema. */
 export const notebookPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-dlsys:notebook',
-  description: 'Runs the open notebook as a job.',
+  description: 'Runs the open notebook as a job, now or on a schedule.',
   autoStart: true,
   requires: [IDlsys],
   optional: [INotebookTracker],
   activate: (app: JupyterFrontEnd, dlsys: IDlsys, notebooks: INotebookTracker | null) => {
+    app.commands.addCommand(CommandIDs.scheduleNotebook, {
+      label: dlsys.trans.__('Schedule…'),
+      caption: dlsys.trans.__('Run this notebook again and again, at times you choose'),
+      icon: historyIcon,
+      describedBy: { args: { type: 'object', properties: {} } },
+      isEnabled: () => !!notebooks?.currentWidget,
+      execute: () => dlsys.open({ kind: 'plan', path: notebooks?.currentWidget?.context.path })
+    });
     app.commands.addCommand(CommandIDs.runNotebook, {
       label: dlsys.trans.__('Run as Job…'),
       caption: dlsys.trans.__('Save this notebook and run a copy of it on the system'),

@@ -9,7 +9,7 @@ import { SidebarShell } from '../widgets/sidebarShell';
 /** The panel in the left area. */
 export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-dlsys:sidebar',
-  description: 'Panel with data, jobs, models and compute.',
+  description: 'Panel with data, jobs, models, schedules and compute.',
   autoStart: true,
   requires: [IDlsys],
   optional: [ILabShell, ILayoutRestorer],

@@ -3,13 +3,14 @@ import { IStatusBar } from '@jupyterlab/statusbar';
 import { Widget } from '@lumino/widgets';
 
 import { CommandIDs } from '../commands';
+import type { Worker } from '../api/types';
 import { IDlsys } from '../tokens';
 import type { IContext } from '../widgets/context';
 
-/** "1 running · 2 queued"; a click opens the panel. */
+/** "GPU 1/2 · 3 queued"; a click opens the Compute tab. */
 export const statusPlugin: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-dlsys:status',
-  description: 'Status bar item with the jobs that run and wait.',
+  description: 'Status bar item with what is in use and how many jobs wait.',
   autoStart: true,
   requires: [IDlsys],
   optional: [IStatusBar],
@@ -22,8 +23,8 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
     button.type = 'button';
     button.className = 'jp-dlsys-Status';
     button.textContent = trans.__('DL System');
-    button.title = trans.__('Show data, jobs, models and compute');
-    button.addEventListener('click', () => void app.commands.execute(CommandIDs.openPanel));
+    button.title = trans.__('Machines, what jobs use, and the queue');
+    button.addEventListener('click', () => void app.commands.execute(CommandIDs.openCompute));
     const node = document.createElement('div');
     node.appendChild(button);
     statusBar.registerStatusItem('jupyter-dlsys:status', {
@@ -47,13 +48,19 @@ function words({ session, trans }: IContext): string {
       ? trans.__('DL System starting…')
       : trans.__('DL System');
   }
-  const gpus = session.system.workers.reduce((sum, worker) => sum + worker.gpus.length, 0);
-  const used = session.system.workers.reduce((sum, worker) => sum + worker.gpus_used, 0);
-  const jobs = session.jobs.items;
-  const running = jobs.filter(job =>
-    ['starting', 'running', 'cancelling'].includes(job.state)
-  ).length;
-  const queued = jobs.filter(job => job.state === 'queued').length;
-  const counts = trans.__('%1 running · %2 queued', running, queued);
-  return gpus ? `${trans.__('GPU %1/%2', used, gpus)} · ${counts}` : counts;
+  const { workers } = session.system;
+  const sum = (of: (worker: Worker) => number): number =>
+    workers.reduce((all, worker) => all + of(worker), 0);
+  const gpus = sum(worker => worker.gpus.length);
+  const used = gpus
+    ? trans.__(
+        'GPU %1/%2',
+        sum(worker => worker.gpus_used),
+        gpus
+      )
+    : trans.__('CPU %1/%2', round(sum(worker => worker.cpus_used)), round(sum(w => w.cpus)));
+  const queued = session.jobs.items.filter(job => job.state === 'queued').length;
+  return queued ? `${used} · ${trans.__('%1 queued', queued)}` : used;
 }
+
+const round = (cores: number): number => Math.round(10 * cores) / 10;

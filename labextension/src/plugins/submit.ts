@@ -24,7 +24,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
       key: args => `${text(args['path'])}|${text(args['dataset'])}`,
       title: () => dlsys.trans.__('Run as a job'),
       load: async () => {
-        const { SubmitTab } = await import('../widgets/submitTab');
+        const { SubmitTab } = await import(/* webpackChunkName: "run" */ '../widgets/submitTab');
         return (context, args) =>
           new SubmitTab(context, text(args['path']), text(args['dataset']) || undefined);
       }

@@ -1,39 +1,23 @@
 import * as React from 'react';
 
 import { LineageView } from '../components/lineageView';
-import { Loaded } from '../components/problem';
 import { LineageModel } from '../models/lineageModel';
 import type { IContext } from './context';
-import { View } from './view';
+import { TabView } from './tabView';
 
-export class LineageTab extends View {
+export class LineageTab extends TabView<LineageModel> {
   constructor(context: IContext, ref: string) {
-    super(context);
-    this._model = this.follow(new LineageModel(context.session, ref));
-    void this._model.open();
+    super(context, new LineageModel(context.session, ref));
   }
 
-  override dispose(): void {
-    this._model?.dispose();
-    super.dispose();
+  protected content(): React.ReactElement | null {
+    const { lineage, ref } = this.model;
+    return lineage ? (
+      <LineageView
+        lineage={lineage}
+        reference={ref}
+        onExpand={node => void this.model.expand(node)}
+      />
+    ) : null;
   }
-
-  protected body(): React.ReactElement {
-    const model = this._model;
-    return (
-      <Loaded ready={!!model.lineage} problem={model.problem} onRetry={() => void model.open()}>
-        {() =>
-          model.lineage ? (
-            <LineageView
-              lineage={model.lineage}
-              reference={model.ref}
-              onExpand={node => void model.expand(node)}
-            />
-          ) : null
-        }
-      </Loaded>
-    );
-  }
-
-  private readonly _model: LineageModel;
 }

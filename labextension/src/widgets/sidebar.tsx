@@ -8,9 +8,8 @@ export class SidebarView extends View {
   constructor(context: IContext) {
     super(context);
     const { session } = context;
-    [session.system, session.datasets, session.jobs, session.models, session.endpoints].forEach(
-      model => this.follow(model)
-    );
+    [session.system, session.datasets, session.jobs, session.models].forEach(m => this.follow(m));
+    [session.endpoints, session.schedules].forEach(model => this.follow(model));
     void session.connect();
   }
 
@@ -24,6 +23,7 @@ export class SidebarView extends View {
         jobs={session.jobs}
         models={session.models}
         endpoints={session.endpoints}
+        schedules={session.schedules}
         workers={session.system.workers}
         onRetry={() => void session.connect()}
       />

@@ -68,7 +68,10 @@ async def _validation(_request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
     errors = [
-        FieldProblem(field=".".join(str(p) for p in e["loc"][1:]), message=e["msg"])
+        FieldProblem(
+            field=".".join(_shown(part) for part in e["loc"][1:]),
+            message=e["msg"].removeprefix("Value error, "),
+        )
         for e in error.errors()
     ]
     first = errors[0] if errors else FieldProblem(message="unreadable")
@@ -82,6 +85,11 @@ async def _validation(_request: Request, error: Exception) -> JSONResponse:
             errors=errors,
         )
     )
+
+
+def _shown(part: object) -> str:
+    """A part of a field's path; keys of the caller's own may be no Unicode."""
+    return str(part).encode("utf-8", "replace").decode()
 
 
 async def _http(_request: Request, error: Exception) -> JSONResponse:

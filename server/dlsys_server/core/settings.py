@@ -45,7 +45,7 @@ class Settings(BaseSettings):
     attempts_folder: Path | None = Field(
         None, description="Folder of running jobs; local disk. Default: <home>/attempts."
     )
-    job_processes: int = Field(1024, description="Processes that one job may have.")
+    job_processes: int = Field(4096, description="Processes and threads that one job may have.")
     job_disk_bytes: int = Field(
         50 * 2**30, description="Bytes that one job may have on the disk; 0: no limit."
     )

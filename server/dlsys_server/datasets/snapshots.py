@@ -72,6 +72,27 @@ class SnapshotService:
                 raise
             return self._answer(caller, row)
 
+    def examine(self, project: str, name: str, body: SnapshotRequest) -> None:
+        """Raise what `create` would raise before it reads data; nothing is made.
+
+        Raises:
+            NotFound, InvalidInput: there is no such data, or the request does not fit it.
+        """
+        from . import freezing
+
+        with self._database.read() as session:
+            dataset = versions.find_dataset(session, project, name)
+            version = versions.find_version(session, dataset, body.ref)
+        freezing.select(self._store, manifest.load(self._store, version.manifest), body, None)
+
+    def dataset_names(self, project: str) -> list[str]:
+        """Datasets of a project, for suggestions."""
+        with self._database.read() as session:
+            query = select(DatasetRow.name).where(
+                DatasetRow.project == project, DatasetRow.removed == ""
+            )
+            return list(session.scalars(query.order_by(DatasetRow.name).limit(1000)))
+
     def _freeze(
         self, version: VersionRow, body: SnapshotRequest, origins: frozenset[int] | None
     ) -> Frozen:

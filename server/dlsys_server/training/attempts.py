@@ -1,6 +1,6 @@
 """Attempts: the folder that a supervisor works in, and what the platform may read from it.
 
-The files are the truth about the user's process; see `jupyter_dlsys/runtime/supervisor.py` for the
+The files are the truth about the user's process; see `jupyter_dlsys/runtime/supervisor` for the
 protocol (lock, pid, result.json). Nothing here waits.
 """
 
@@ -19,10 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from dlsys_server.core.settings import Settings
+
+from .accounts import Account, Accounts, sandboxed
+from .environment import inherited_environment
 from .tables import JobRow
+from .warm import Warm
 
 RELAUNCH_SECONDS = 5.0
-PRIVATE_VARIABLES = ("DLSYS_", "JUPYTERHUB_", "JPY_", "JUPYTER_", "MLFLOW_", "AWS_", "PG")
+CANCEL_GRACE, TIMEOUT_GRACE = 1.5, 10.0  # seconds from SIGTERM to SIGKILL
 
 
 @dataclass(frozen=True)
@@ -36,39 +41,72 @@ class Status:
 class Attempts:
     """All attempt folders of this machine. Local disk only."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, settings: Settings, warm: Warm, accounts: Accounts) -> None:
+        self.settings, self.warm, self.accounts = settings, warm, accounts
+        self.root = settings.attempts_folder or settings.home / "attempts"
         self._launched: dict[tuple[str, int, bool], float] = {}
         self._supervisors: list[subprocess.Popen[bytes]] = []
 
     def folder(self, job: JobRow) -> Path:
-        """Folder of the job's newest attempt."""
+        """Folder of the job's newest attempt; the platform's own."""
         return self.root / job.id / str(job.attempt)
 
+    def own(self, job: JobRow) -> Path:
+        """Its part that belongs to the job's process: trust nothing in it."""
+        return self.folder(job) / "job"
+
     def prepare(
-        self, job: JobRow, files: dict[str, str], description: dict[str, Any], env: dict[str, str]
+        self,
+        job: JobRow,
+        files: dict[str, str],
+        description: dict[str, Any],
+        env: dict[str, str],
     ) -> None:
-        """Write source, job.json and spec.json; harmless to repeat."""
-        folder = self.folder(job)
-        for name in ("source", "work", "outputs"):
-            (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
+        """Write source, job.json and spec.json; harmless to repeat.
+
+        Raises:
+            Refused: the owner has no account to run it.
+        """
+        own, account = self.own(job), self.accounts.of(job.owner)
+        for name in ("source", "work", "outputs", "checkpoints"):
+            (own / name).mkdir(parents=True, exist_ok=True, mode=0o700)
         for path, content in files.items():
-            target = folder / "source" / path
+            target = own / "source" / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content, encoding="utf-8")
-        _write(folder / "job.json", description)
-        command = [sys.executable, "-m", "jupyter_dlsys.runtime.runner", str(folder)]
-        _write(
-            folder / "spec.json",
-            {
-                "command": command,
-                "env": {**inherited_environment(), **env, "DLSYS_OUTPUT_DIR": f"{folder}/outputs"},
-                "cwd": str(folder / "work"),
-                "timeout": job.timeout_seconds,
-                "grace": 10,
-                "limits": {"memory": job.memory_bytes},
+        _write(own / "job.json", {**description, "grace": CANCEL_GRACE})
+        if account is not None:
+            for folder in (self.root, self.root / job.id, self.folder(job)):
+                folder.chmod(0o711)
+            if self.root.is_relative_to(self.settings.home):
+                self.settings.home.chmod(0o711)
+            account.give(own)
+        own_variables = {
+            "DLSYS_OUTPUT_DIR": f"{own}/outputs",
+            "DLSYS_CHECKPOINT_DIR": f"{own}/checkpoints",
+            **(account.environment() if account else {}),
+        }
+        _write(self.folder(job) / "spec.json", self._spec(job, {**env, **own_variables}, account))
+
+    def _spec(self, job: JobRow, env: dict[str, str], account: Account | None) -> dict[str, Any]:
+        own = self.own(job)
+        command = [sys.executable, "-m", "jupyter_dlsys.runtime.runner", str(own)]
+        if self.settings.sandbox == "bwrap":
+            command = sandboxed(command, self.settings.home, own)
+        return {
+            "command": command,
+            "env": {**inherited_environment(), **env, **job.variables},
+            "cwd": str(own / "work"),
+            "timeout": job.timeout_seconds,
+            "grace": TIMEOUT_GRACE,
+            "cancel_grace": CANCEL_GRACE,
+            "limits": {
+                "memory": job.memory_limit,
+                "processes": self.settings.job_processes or None,
+                "disk": self.settings.job_disk_bytes or None,
             },
-        )
+            "account": [account.uid, account.gid, list(account.groups)] if account else None,
+        }
 
     def prepared(self, job: JobRow) -> bool:
         """Whether `prepare` finished."""
@@ -81,9 +119,14 @@ class Attempts:
         if time.monotonic() - self._launched.get(key, -RELAUNCH_SECONDS) < RELAUNCH_SECONDS:
             return
         self._launched[key] = time.monotonic()
+        why_cold = ""
+        if not key[2]:
+            why_cold = self.warm.launch(job, folder)
+            if not why_cold:
+                return
         self._supervisors.append(
             subprocess.Popen(
-                [sys.executable, "-S", "-E", str(_supervisor()), str(folder)],
+                [sys.executable, "-S", "-E", str(supervisor()), str(folder), why_cold],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
@@ -141,16 +184,12 @@ class Attempts:
         shutil.rmtree(self.root / job.id, ignore_errors=True)
 
 
-def inherited_environment() -> dict[str, str]:
-    """The platform's environment without its own secrets and settings."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(PRIVATE_VARIABLES)}
-
-
-def _supervisor() -> Path:
+def supervisor() -> Path:
+    """The program that watches an attempt."""
     spec = importlib.util.find_spec("jupyter_dlsys")
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError("jupyter_dlsys")
-    return Path(spec.origin).parent / "runtime" / "supervisor.py"
+    return Path(spec.origin).parent / "runtime" / "supervisor"
 
 
 def _result(folder: Path) -> dict[str, Any] | None:

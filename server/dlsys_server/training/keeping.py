@@ -1,8 +1,16 @@
-"""Keeps what an attempt left: executed notebook, log, output files."""
+"""Keeps what an attempt left: executed notebook, log, output files.
+
+The job's own process made these files and may still run, so none is trusted to be what it seems: a
+file is read only when it is a regular one that belongs to the job's account.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +31,50 @@ class Keeper:
 
     def keep(self, job: JobRow) -> dict[str, Any]:
         """Columns of the job row that say where things are now."""
-        folder = self.attempts.folder(job)
+        own = self.attempts.own(job)
+        kept = [(path, self._keep_own(own, own / "outputs" / path)) for path in outputs(own)]
         return {
-            "notebook_sha": self._keep_file(folder / "notebook.ipynb"),
-            "log_sha": self._keep_file(folder / "log"),
+            "notebook_sha": self._keep_own(own, own / "notebook.ipynb")[0],
+            "log_sha": self._keep_log(self.attempts.folder(job) / "log"),
             "artifacts": [
-                {"path": path, "bytes": file.stat().st_size, "sha256": self._keep_file(file)}
-                for path, file in outputs(folder / "outputs")
+                {"path": path, "bytes": size, "sha256": sha} for path, (sha, size) in kept if sha
             ],
         }
 
-    def _keep_file(self, file: Path) -> str | None:
+    def _keep_own(self, own: Path, file: Path) -> tuple[str | None, int]:
+        try:
+            with opened(own, file) as there:
+                return self.store.put_file(there), there.stat().st_size
+        except FileNotFoundError:
+            return None, 0
+
+    def _keep_log(self, file: Path) -> str | None:
         try:
             return self.store.put_file(file)
         except FileNotFoundError:
             return None
+
+    def live_notebook(self, job: JobRow) -> bytes | None:
+        """The notebook as far as it was saved."""
+        own = self.attempts.own(job)
+        try:
+            with opened(own, own / "notebook.ipynb") as there:
+                return there.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def live_outputs(self, job: JobRow) -> list[tuple[str, int]]:
+        """Paths and sizes of the files that are there so far."""
+        own = self.attempts.own(job)
+        return [(path, (own / "outputs" / path).lstat().st_size) for path in outputs(own)]
+
+    def live_output(self, job: JobRow, path: str) -> Path | None:
+        """A copy of one of these files as it is now."""
+        own = self.attempts.own(job)
+        if path not in outputs(own):
+            return None
+        sha, _ = self._keep_own(own, own / "outputs" / path)
+        return self.local(sha) if sha else None
 
     def read(self, sha256: str) -> bytes:
         """A kept file."""
@@ -55,9 +92,34 @@ class Keeper:
         return target
 
 
-def outputs(folder: Path) -> list[tuple[str, Path]]:
-    """Regular files below a folder, links left out, by relative path."""
-    if not folder.is_dir():
-        return []
-    files = [f for f in sorted(folder.rglob("*")) if f.is_file() and not f.is_symlink()]
-    return [(str(f.relative_to(folder)), f) for f in files[:MAX_FILES]]
+def outputs(own: Path) -> list[str]:
+    """Relative paths of regular files below `outputs` of a job's own folder, links left out."""
+    folder = own / "outputs"
+    found: list[str] = []
+    for root, folders, files in os.walk(folder, followlinks=False):
+        folders.sort()
+        paths = (Path(root, name) for name in sorted(files))
+        found += [str(p.relative_to(folder)) for p in paths if stat.S_ISREG(p.lstat().st_mode)]
+        if len(found) >= MAX_FILES:
+            break
+    return sorted(found[:MAX_FILES])
+
+
+@contextmanager
+def opened(own: Path, file: Path) -> Iterator[Path]:
+    """A file of a job as a path that nobody can swap for another one meanwhile.
+
+    Raises:
+        FileNotFoundError: there is none, or it is not a regular file of the job's account.
+    """
+    try:
+        descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        raise FileNotFoundError(file) from None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != own.stat().st_uid:
+            raise FileNotFoundError(file)
+        yield Path(f"/proc/self/fd/{descriptor}")
+    finally:
+        os.close(descriptor)

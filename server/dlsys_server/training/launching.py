@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import PurePosixPath
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from dlsys_server.access import tokens
@@ -24,8 +25,9 @@ from dlsys_server.metadata.service import MetadataService
 
 from .announcing import Announcer
 from .attempts import Attempts
+from .checkpoints import Checkpoints
 from .states import move
-from .tables import JobRow
+from .tables import AttemptRow, JobRow
 
 log = logging.getLogger(__name__)
 TOKEN_LIFETIME = timedelta(days=30)
@@ -44,11 +46,13 @@ class Launcher:
         metadata: MetadataService,
         lineage: LineageService,
         platform_url: Callable[[], str],
+        checkpoints: Checkpoints,
     ) -> None:
         self.database, self.store, self.attempts = database, store, attempts
         self.announcer, self.snapshots = announcer, snapshots
         self.metadata, self.lineage = metadata, lineage
         self.platform_url = platform_url
+        self.checkpoints = checkpoints
 
     def blocked(self) -> str:
         """What all jobs have to wait for; '' when nothing."""
@@ -135,7 +139,13 @@ class Launcher:
             "autosave_seconds": 30,
             "inputs": inputs,
         }
+        step = self.checkpoints.carry(job)
         with self.database.write() as session:
+            session.execute(
+                update(AttemptRow)
+                .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)
+                .values(checkpoint=step)
+            )
             tokens.revoke(session, job.project, f"job/{job.id}")
             _, secret = tokens.issue(
                 session,
@@ -147,7 +157,8 @@ class Launcher:
                 properties={"run_id": job.run_id or ""},
                 lifetime=TOKEN_LIFETIME,
             )
-        self.attempts.prepare(job, bundle["files"], description, self._environment(job, secret))
+        environment = self._environment(job, secret)
+        self.attempts.prepare(job, bundle["files"], description, environment)
 
     def _environment(self, job: JobRow, secret: str) -> dict[str, str]:
         url = self.platform_url()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
@@ -76,9 +77,14 @@ def preflight(
 
 
 @router.get("/queue", operation_id="jobs.queue")
-def read_queue(project: str, caller: Caller, training: Training) -> list[QueueEntry]:
+def read_queue(
+    project: str,
+    caller: Caller,
+    training: Training,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 500,
+) -> list[QueueEntry]:
     """Jobs of the project that wait, in the order in which they will start, and why they wait."""
-    return training.queue(project)
+    return training.queue(project, limit)
 
 
 @router.get("/jobs/{id}", operation_id="jobs.show")
@@ -127,7 +133,7 @@ async def events(
     log = request.app.state.events
     if stream:
         return event_stream(request, log, since, wanted)
-    found: list[Event] = log.read(since, wanted, limit)
+    found: list[Event] = await asyncio.to_thread(log.read, since, wanted, limit)
     return found
 
 

@@ -7,27 +7,23 @@ far it got.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
-from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
-from dlsys_server.core.database import Database
+from dlsys_server.core.leases import LeaseLost
 
+from .dispatching import Dispatcher
 from .launching import Launcher
+from .leading import Leadership
 from .settling import Settler
-from .slots import Capacity, Slots
-from .states import HOLDING, move
-from .tables import JobRow
-
-if TYPE_CHECKING:
-    from .announcing import Announcer
+from .slots import Capacity
 
 log = logging.getLogger(__name__)
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 2.0
-QUEUE_WINDOW = 200
 
 
 class Scheduler:
@@ -35,14 +31,14 @@ class Scheduler:
 
     def __init__(
         self,
-        database: Database,
+        leadership: Leadership,
         capacity: Capacity,
         launcher: Launcher,
         settler: Settler,
-        announcer: Announcer,
+        dispatcher: Dispatcher,
     ) -> None:
-        self.database, self.capacity = database, capacity
-        self.launcher, self.settler, self.announcer = launcher, settler, announcer
+        self.leadership, self.capacity = leadership, capacity
+        self.launcher, self.settler, self.dispatcher = launcher, settler, dispatcher
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self.error = ""
@@ -58,6 +54,8 @@ class Scheduler:
         self.wake()
         if self._thread is not None:
             self._thread.join(15)
+        with contextlib.suppress(SQLAlchemyError):  # then the leases just run out
+            self.leadership.release()
 
     def wake(self) -> None:
         """Tick soon."""
@@ -71,6 +69,8 @@ class Scheduler:
                 self.error = "; ".join(
                     f"job {job}: {trouble}" for job, trouble in self.settler.troubles.items()
                 )
+            except LeaseLost as lost:
+                log.info("another scheduler took over", extra={"detail": str(lost)})
             except Exception as error:
                 self.error = f"{type(error).__name__}: {error}"
                 log.exception("scheduler tick failed")
@@ -78,54 +78,17 @@ class Scheduler:
             self._wake.clear()
 
     def tick(self) -> bool:
-        """One round; True while there is something to watch."""
+        """One round; True while there is something to watch.
+
+        What this worker runs is looked at first, by one process a worker; new jobs are started
+        only by the one that leads.
+
+        Raises:
+            LeaseLost: another one took over meanwhile; what was begun is not done.
+        """
         self.launcher.attempts.reap()
+        if not self.leadership.own.hold():
+            return False
         running = self.settler.settle()
-        waiting = self.schedule()
+        waiting = self.leadership.leader.hold() and self.dispatcher.dispatch(self._stopping.is_set)
         return running or waiting
-
-    def schedule(self) -> bool:
-        """Start what fits, in order of priority and age; say to the others why they wait."""
-        with self.database.read() as session:
-            queue = session.scalars(
-                select(JobRow)
-                .where(JobRow.state == "queued")
-                .order_by(JobRow.priority.desc(), JobRow.id)
-                .limit(QUEUE_WINDOW)
-            ).all()
-            if not queue:
-                return False
-            holding = session.scalars(select(JobRow).where(JobRow.state.in_(HOLDING))).all()
-        slots = Slots.left(self.capacity, holding)
-        blocked = self.launcher.blocked()
-        gpus_reserved = False
-        for position, job in enumerate(queue):
-            if self._stopping.is_set():
-                break
-            lacking = blocked or ("a free GPU" if job.gpus and gpus_reserved else "")
-            lacking = lacking or slots.lacking(job)
-            if lacking:
-                gpus_reserved = gpus_reserved or job.gpus > 0
-                self._explain(job, lacking, position)
-                continue
-            self._begin(job, slots)
-        return True
-
-    def _begin(self, job: JobRow, slots: Slots) -> None:
-        gpu_ids = slots.take(job)
-        with self.database.write() as session:
-            if not move(session, job, "starting", gpu_ids=gpu_ids, reason="Starting"):
-                return
-            self.announcer.changed(session, job.id)
-        self.launcher.launch(job.id)
-
-    def _explain(self, job: JobRow, lacking: str, position: int) -> None:
-        reason = f"Waiting for {lacking}" + (f" ({position} ahead of you)" if position else "")
-        if reason == job.reason:
-            return
-        with self.database.write() as session:
-            row = session.get(JobRow, job.id)
-            if row is not None and row.state == "queued":
-                row.reason = reason
-                session.flush()
-                self.announcer.changed(session, job.id)

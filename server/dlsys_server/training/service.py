@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import Conflict, InvalidInput, NotFound
+from dlsys_server.core.errors import NotFound
 from dlsys_server.core.events import EventFilter
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.store import ObjectStore
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.base import Page
-from jupyter_dlsys.contract.datasets import SnapshotRequest
 from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
@@ -30,19 +28,26 @@ from jupyter_dlsys.contract.jobs import (
     InspectRequest,
     Job,
     NotebookInfo,
+    QueueEntry,
     SubmitRequest,
 )
-from jupyter_dlsys.contract.references import parse_reference
-from jupyter_dlsys.contract.system import Worker
+from jupyter_dlsys.contract.preflight import PreflightReport
+from jupyter_dlsys.contract.system import JobUsage, Worker
 
 from . import admission, sources
 from .announcing import Announcer
-from .keeping import Keeper, outputs
+from .binding import Binder
+from .compute import Compute
+from .explaining import Explainer
+from .finding import find_job
+from .keeping import Keeper
+from .preflight.looking import Looker
+from .repeating import Repeater
 from .scheduler import Scheduler
-from .slots import Slots
-from .states import HOLDING, move
-from .tables import JobRow
-from .views import to_job
+from .states import HOLDING
+from .stopping import Stopper
+from .tables import AttemptRow, JobRow
+from .views import to_attempt, to_job
 
 LOG_WINDOW = 2**20
 
@@ -59,16 +64,36 @@ class TrainingService:
         scheduler: Scheduler,
         keeper: Keeper,
         announcer: Announcer,
+        compute: Compute,
+        repeater: Repeater,
+        explainer: Explainer,
     ) -> None:
         self.database, self.store, self.snapshots = database, store, snapshots
         self.metadata, self.scheduler = metadata, scheduler
-        self.keeper, self.announcer = keeper, announcer
+        self.binder = Binder(snapshots)
+        self.keeper, self.announcer, self.compute = keeper, announcer, compute
+        self.repeater, self.stopper = repeater, Stopper(database, announcer)
+        self.explainer = explainer
+        self.looker = Looker(database, self.binder, explainer)
         self._environment: dict[str, Any] | None = None
 
     # -- submit
 
-    def submit(self, caller: Principal, project: str, body: SubmitRequest, key: str | None) -> Job:
+    def submit(
+        self,
+        caller: Principal,
+        project: str,
+        body: SubmitRequest,
+        key: str | None,
+        *,
+        run_key: str | None = None,
+        schedule: str | None = None,
+    ) -> Job:
         """Keep everything the job needs, then queue it in one transaction.
+
+        Args:
+            run_key: there is one job with this key in the project; asking again answers with it.
+            schedule: that submits it.
 
         Raises:
             InvalidInput, Refused: the source, an input or the resources cannot work.
@@ -77,14 +102,21 @@ class TrainingService:
         with self.database.read() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
                 return Job.model_validate(first)
-        info = admission.check(body, self.scheduler.capacity)
-        inputs = self._bind(caller, project, body)
+            if same := _of_run_key(session, project, run_key):
+                return to_job(same)
+        turns = self.explainer.turns
+        info = admission.check(body, turns.capacity, turns.limits, self.explainer.free)
+        inputs = self.binder.bind(caller, project, body.inputs)
         job = self._row(caller, project, body, inputs)
-        job.reason = "Waiting to start"
+        job.reason, job.run_key, job.schedule = "Waiting to start", run_key, schedule
         note = admission.unknown_parameters(body, info)
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
                 return Job.model_validate(first)
+            if same := _of_run_key(session, project, run_key):
+                return to_job(same)
+            known = _in_project(session, project, body.after)
+            admission.check_upstreams(body.after, known, project)
             session.add(job)
             session.flush()
             self.announcer.changed(session, job.id)
@@ -94,26 +126,6 @@ class TrainingService:
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
         return answer
-
-    def _bind(self, caller: Principal, project: str, body: SubmitRequest) -> dict[str, Any]:
-        bound: dict[str, Any] = {}
-        for name, wanted in body.inputs.items():
-            dataset, ref = _reference(name, wanted.dataset)
-            request = SnapshotRequest(
-                ref=ref,
-                tags=wanted.tags,
-                where=wanted.where,
-                columns=wanted.columns,
-                split=wanted.split,
-                seed=wanted.seed,
-            )
-            snapshot = self.snapshots.create(caller, project, dataset, request)
-            bound[name] = {
-                "dataset": snapshot.dataset,
-                "version": snapshot.version,
-                "snapshot": snapshot.hash,
-            }
-        return bound
 
     def _row(
         self, caller: Principal, project: str, body: SubmitRequest, inputs: dict[str, Any]
@@ -163,9 +175,22 @@ class TrainingService:
             self._environment = environment_lock()
         return self._environment
 
+    def check(self, body: SubmitRequest) -> None:
+        """Refuse what `submit` would refuse by its source, names or resources.
+
+        Raises:
+            InvalidInput, Refused: as `submit`.
+        """
+        admission.check(body, self.scheduler.capacity)
+
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""
+        self.scheduler.launcher.attempts.warm.want()
         return sources.inspect(body.source)
+
+    def preflight(self, caller: Principal, project: str, body: SubmitRequest) -> PreflightReport:
+        """What would go wrong with a submission; nothing is kept or run."""
+        return self.looker.look(caller, project, body)
 
     # -- look
 
@@ -190,32 +215,41 @@ class TrainingService:
         Raises:
             NotFound: no such job in the project.
         """
+        tries = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.number)
         with self.database.read() as session:
-            return self._views(session, [_find(session, project, job_id)])[0]
+            job = self._views(session, [find_job(session, project, job_id)])[0]
+            job.attempts = [to_attempt(row) for row in session.scalars(tries)]
+        return job
 
     def _views(self, session: Session, rows: list[JobRow]) -> list[Job]:
         ids = [row.id for row in rows]
         metrics, models = self.metadata.job_metrics(ids), self.metadata.job_models(ids)
+        alive = [row.id for row in rows if row.state not in TERMINAL_STATES]
+        picture = self.explainer.picture(max(alive)) if alive else None
         return [
             to_job(
                 row,
-                position=_position(session, row) if row.state == "queued" else None,
+                place=picture.place(row.id) if picture else None,
                 metrics=metrics.get(row.id, {}),
                 models=models.get(row.id, []),
             )
             for row in rows
         ]
 
+    def queue(self, project: str, limit: int) -> list[QueueEntry]:
+        """Jobs of the project that wait, the next one first."""
+        return self.explainer.picture().entries(project, limit)
+
     def event_filter(self, project: str, job_id: str) -> EventFilter:
         """Which events tell of this job."""
         with self.database.read() as session:
-            _find(session, project, job_id)
+            find_job(session, project, job_id)
         return EventFilter((project,), subjects=(f"job/{job_id}",))
 
     def log(self, project: str, job_id: str, offset: int) -> tuple[str, int]:
         """At most 1 MB of the log from a byte offset, and the offset after it."""
         with self.database.read() as session:
-            job = _find(session, project, job_id)
+            job = find_job(session, project, job_id)
         if job.log_sha:
             data = self.keeper.read(job.log_sha)[offset : offset + LOG_WINDOW]
         else:
@@ -226,12 +260,11 @@ class TrainingService:
     def notebook(self, project: str, job_id: str) -> bytes:
         """The executed notebook so far; the source as submitted before it starts."""
         with self.database.read() as session:
-            job = _find(session, project, job_id)
+            job = find_job(session, project, job_id)
         if job.notebook_sha:
             return self.keeper.read(job.notebook_sha)
-        live = self.keeper.attempts.folder(job) / "notebook.ipynb"
-        if live.exists():
-            return live.read_bytes()
+        if live := self.keeper.live_notebook(job):
+            return live
         if job.kind == "script":
             raise NotFound(
                 f"{job.source} is a script; it has no notebook.", hint="Read its log instead."
@@ -242,11 +275,10 @@ class TrainingService:
     def artifacts(self, project: str, job_id: str) -> list[Artifact]:
         """Files that the job left, or has written so far."""
         with self.database.read() as session:
-            job = _find(session, project, job_id)
+            job = find_job(session, project, job_id)
         if job.state in TERMINAL_STATES:
             return [Artifact(path=a["path"], bytes=a["bytes"]) for a in job.artifacts]
-        found = outputs(self.keeper.attempts.folder(job) / "outputs")
-        return [Artifact(path=path, bytes=file.stat().st_size) for path, file in found]
+        return [Artifact(path=path, bytes=size) for path, size in self.keeper.live_outputs(job)]
 
     def artifact(self, project: str, job_id: str, path: str) -> Path:
         """One of these files on this machine.
@@ -255,13 +287,12 @@ class TrainingService:
             NotFound: the job left no such file.
         """
         with self.database.read() as session:
-            job = _find(session, project, job_id)
+            job = find_job(session, project, job_id)
         for kept in job.artifacts:
             if kept["path"] == path:
                 return self.keeper.local(kept["sha256"])
-        for name, file in outputs(self.keeper.attempts.folder(job) / "outputs"):
-            if name == path:
-                return file
+        if live := self.keeper.live_output(job, path):
+            return live
         raise NotFound(
             f"The job left no file '{path}'.", hint="`dlsys jobs artifacts ID` lists its files."
         )
@@ -276,24 +307,20 @@ class TrainingService:
                 bound["snapshot"] == snapshot for bound in job.inputs.values()
             )
 
-    def workers(self) -> list[Worker]:
-        """This machine."""
+    def usage(self, project: str, job_id: str) -> JobUsage:
+        """What a job used over time, and what that says."""
         with self.database.read() as session:
-            holding = session.scalars(select(JobRow).where(JobRow.state.in_(HOLDING))).all()
-        capacity = self.scheduler.capacity
-        left = Slots.left(capacity, holding)
-        return [
-            Worker(
-                name=platform.node() or "local",
-                cpus=capacity.cpus,
-                cpus_used=capacity.cpus - left.cpus,
-                memory_bytes=capacity.memory_bytes,
-                memory_bytes_used=capacity.memory_bytes - left.memory_bytes,
-                gpus=list(capacity.gpus),
-                gpus_used=len(capacity.gpus) - len(left.gpus),
-                jobs=[job.id for job in holding],
-            )
-        ]
+            job = find_job(session, project, job_id)
+        return self.compute.usage(job)
+
+    def workers(self) -> list[Worker]:
+        """Machines that run jobs, what jobs hold of them, and how busy they are."""
+        return self.compute.workers()
+
+    def used(self) -> bool:
+        """Whether any job was ever submitted here."""
+        with self.database.read() as session:
+            return session.scalar(select(JobRow.id).limit(1)) is not None
 
     def active(self) -> int:
         """Jobs that have not ended."""
@@ -301,65 +328,34 @@ class TrainingService:
             query = select(func.count()).select_from(JobRow)
             return session.scalar(query.where(JobRow.state.in_((*HOLDING, "queued")))) or 0
 
-    # -- cancel
+    # -- stop, run again
 
     def cancel(self, caller: Principal, project: str, job_id: str) -> Job:
         """Stop a job; one that has ended stays as it is."""
-        for _ in range(5):
-            with self.database.write() as session:
-                job = _find(session, project, job_id)
-                if job.state in TERMINAL_STATES or job.state == "cancelling":
-                    break
-                queued = job.state == "queued"
-                values: dict[str, Any] = {"reason": f"Cancelled by {caller.name}"}
-                if queued:
-                    values.update(exit_reason="cancelled", finished_at=clock.now(), run_closed=True)
-                if move(session, job, "cancelled" if queued else "cancelling", **values):
-                    self.announcer.changed(session, job_id)
-                    break
-        else:
-            raise Conflict("The job changes too fast to be cancelled.", hint="Try again.")
+        self.stopper.cancel(caller, project, job_id)
         self.scheduler.wake()
         return self.show(project, job_id)
 
     def cancel_all(self, caller: Principal) -> None:
         """Stop everything that has not ended."""
-        with self.database.read() as session:
-            rows = session.execute(
-                select(JobRow.project, JobRow.id).where(JobRow.state.in_((*HOLDING, "queued")))
-            ).all()
-        for project, job_id in rows:
-            self.cancel(caller, project, job_id)
+        self.stopper.cancel_all(caller)
+        self.scheduler.wake()
+
+    def retry(self, caller: Principal, project: str, job_id: str, key: str | None) -> Job:
+        """Run a job that has ended again, as a new one with its last checkpoint."""
+        made = self.repeater.retry(caller, project, job_id, key)
+        self.scheduler.wake()
+        return made
 
 
-def _find(session: Session, project: str, job_id: str) -> JobRow:
-    job = session.get(JobRow, job_id)
-    if job is None or job.project != project:
-        raise NotFound(
-            f"There is no job '{job_id}' in {project}.", hint="`dlsys jobs list` shows them."
-        )
-    return job
+def _of_run_key(session: Session, project: str, run_key: str | None) -> JobRow | None:
+    query = select(JobRow).where(JobRow.project == project, JobRow.run_key == run_key)
+    return session.scalar(query) if run_key else None
 
 
-def _reference(name: str, reference: str) -> tuple[str, str]:
-    try:
-        return parse_reference(reference)
-    except ValueError as error:
-        raise InvalidInput(
-            f"Input '{name}': {error}", hint="`dlsys datasets list` shows the datasets."
-        ) from None
-
-
-def _position(session: Session, job: JobRow) -> int:
-    ahead = select(func.count()).select_from(JobRow)
-    ahead = ahead.where(
-        JobRow.state == "queued",
-        or_(
-            JobRow.priority > job.priority,
-            (JobRow.priority == job.priority) & (JobRow.id < job.id),
-        ),
-    )
-    return (session.scalar(ahead) or 0) + 1
+def _in_project(session: Session, project: str, jobs: list[str]) -> set[str]:
+    query = select(JobRow.id).where(JobRow.id.in_(jobs), JobRow.project == project)
+    return set(session.scalars(query)) if jobs else set()
 
 
 def _json(value: dict[str, Any]) -> bytes:

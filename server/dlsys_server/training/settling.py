@@ -1,77 +1,93 @@
-"""Follows running jobs: their events into the log, their verdict into the row, their files into the
-store. The rules for dead supervisors are in `jupyter_dlsys/runtime/supervisor.py`."""
+"""Follows running jobs: their events into the log, their verdicts to the finisher.
+
+The rules for dead supervisors are in `jupyter_dlsys/runtime/supervisor`.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
-from dlsys_server.access import tokens
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import DlsysError
-from dlsys_server.metadata.service import MetadataService
+from dlsys_server.core.leases import LeaseLost
 from jupyter_dlsys.contract.spool import tail
 
 from .announcing import Announcer
 from .attempts import Status
-from .keeping import Keeper
+from .closing import Closer
+from .finishing import Finisher
 from .launching import Launcher
 from .states import HOLDING, move
-from .tables import JobRow
+from .tables import AttemptRow, JobRow
 
 log = logging.getLogger(__name__)
 SPOOL_TOPICS = frozenset(
-    {"job.cell", "job.output", "job.log", "job.progress", "job.error", "job.phase"}
+    {
+        "job.cell",
+        "job.output",
+        "job.log",
+        "job.progress",
+        "job.error",
+        "job.phase",
+        "job.widgets",
+        "job.start",
+    }
 )
-FINAL_STATES = {"cancelled": "cancelled", "lost": "lost"}
-RUN_STATUS = {"succeeded": "FINISHED", "cancelled": "KILLED"}
-CLOSE_SECONDS = 5.0
 
 
 class Settler:
-    """Settles every job that holds slots."""
+    """Settles every job of this worker that holds slots. `worker` is its name in job rows."""
 
     def __init__(
         self,
         database: Database,
         launcher: Launcher,
-        keeper: Keeper,
+        finisher: Finisher,
+        closer: Closer,
         announcer: Announcer,
-        metadata: MetadataService,
+        worker: str,
     ) -> None:
-        self.database, self.launcher, self.keeper = database, launcher, keeper
-        self.announcer, self.metadata = announcer, metadata
+        self.database, self.launcher, self.announcer = database, launcher, announcer
+        self.finisher, self.closer, self.worker = finisher, closer, worker
         self.attempts = launcher.attempts
         self.troubles: dict[str, str] = {}
-        self._closed_at = 0.0
 
     def settle(self) -> bool:
-        """Look at each running job once; True when there is one."""
+        """Look at each running job once; True when there is one.
+
+        Raises:
+            LeaseLost: another process settles the jobs of this worker.
+        """
+        query = select(JobRow).where(
+            JobRow.state.in_(HOLDING),
+            or_(JobRow.worker == self.worker, JobRow.worker.is_(None)),
+        )
         with self.database.read() as session:
-            jobs = session.scalars(select(JobRow).where(JobRow.state.in_(HOLDING))).all()
+            jobs = session.scalars(query).all()
         self.troubles = {}
         for job in jobs:
             try:
                 self._settle(job)
+            except LeaseLost:
+                raise
             except Exception as error:  # one job's trouble is not the others'
                 self.troubles[job.id] = f"{type(error).__name__}: {error}"
                 log.exception("job cannot be settled", extra={"job": job.id})
-        self._close_runs()
+        self.closer.close_waiting()
         return bool(jobs)
 
     def _settle(self, job: JobRow) -> None:
         status = self.attempts.probe(job)
         self._drain(job)
         if status.state == "done":
-            self._finish(job.id, status)
+            self._finish(job, status)
         elif status.state == "alive":
             if job.state == "starting":
-                self._change(job.id, "running", started_at=clock.now(), reason="Running")
+                self._run(job)
             elif job.state == "cancelling":
                 self.attempts.cancel(job)
         elif job.state == "cancelling" and not self.attempts.started(job):
@@ -82,7 +98,7 @@ class Settler:
             self.launcher.launch(job.id)
 
     def _drain(self, job: JobRow) -> None:
-        path = self.attempts.folder(job) / "events.jsonl"
+        path = self.attempts.own(job) / "events.jsonl"
         while True:
             found, offset = tail(path, job.spool_offset)
             if offset == job.spool_offset:
@@ -96,7 +112,11 @@ class Settler:
     def _claim(self, session: Session, job: JobRow, offset: int) -> bool:
         result = session.execute(
             update(JobRow)
-            .where(JobRow.id == job.id, JobRow.spool_offset == job.spool_offset)
+            .where(
+                JobRow.id == job.id,
+                JobRow.attempt == job.attempt,
+                JobRow.spool_offset == job.spool_offset,
+            )
             .values(spool_offset=offset)
         )
         return getattr(result, "rowcount", 0) == 1
@@ -108,6 +128,8 @@ class Settler:
             payload = {**event["payload"], "at": event["t"]}
             if event["topic"] == "job.progress":
                 self._progress(session, job, payload)
+            if event["topic"] == "job.start":
+                self._started(session, job, payload)
             self.announcer.spooled(session, job, event["topic"], payload)
 
     def _progress(self, session: Session, job: JobRow, payload: dict[str, Any]) -> None:
@@ -119,70 +141,36 @@ class Settler:
                 .values(progress_done=done, progress_total=total)
             )
 
-    def _change(self, job_id: str, state: str, **values: Any) -> bool:
-        with self.database.write() as session:
-            row = session.get(JobRow, job_id)
-            if row is None or not move(session, row, state, **values):
-                return False
-            self.announcer.changed(session, job_id)
-            return True
-
-    def _finish(self, job_id: str, status: Status) -> None:
-        with self.database.read() as session:
-            job = session.get(JobRow, job_id)
-        if job is None or job.state not in HOLDING:
+    def _started(self, session: Session, job: JobRow, payload: dict[str, Any]) -> None:
+        """Which way it was started is known only to the process itself."""
+        mode, reason = str(payload.get("mode"))[:16], str(payload.get("reason") or "")[:1000]
+        if mode not in ("parked", "forked", "cold"):
             return
-        self._drain(job)
-        result = status.result or {}
-        exit_reason = result.get("reason")
-        state = FINAL_STATES.get(exit_reason or "", "failed" if exit_reason else "succeeded")
-        if job.state == "starting":
-            self._change(job_id, "running", started_at=clock.now(), reason="Running")
-            with self.database.read() as session:
-                job = session.get(JobRow, job_id) or job
-        if state == "cancelled" and job.state == "running":
-            self._change(job_id, "cancelling", reason="Cancelling")
-        kept = self.keeper.keep(job)
-        reason = str(result.get("message") or "") or ("Done" if state == "succeeded" else state)
-        values = {**kept, "reason": reason, "exit_reason": exit_reason}
-        finished = clock.from_epoch(float(result.get("finished_at") or time.time()))
+        started = {"start_mode": mode, "start_reason": reason}
+        session.execute(update(JobRow).where(JobRow.id == job.id).values(**started))
+        session.execute(
+            update(AttemptRow)
+            .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)
+            .values(**started)
+        )
+
+    def _run(self, job: JobRow) -> None:
+        of = f" (attempt {job.attempt} of {job.retries + 1})" if job.attempt > 1 else ""
         with self.database.write() as session:
-            row = session.get(JobRow, job_id)
-            if row is None or not move(session, row, state, finished_at=finished, **values):
+            row = session.get(JobRow, job.id)
+            if row is None or (row.state, row.attempt) != ("starting", job.attempt):
                 return
-            tokens.revoke(session, job.project, f"job/{job_id}")
-            self.announcer.changed(session, job_id)
-        self._close_run(job_id)
+            values: dict[str, Any] = {"started_at": clock.now(), "not_before": None}
+            if move(session, row, "running", reason=f"Running{of}", **values):
+                self.announcer.changed(session, job.id)
 
-    def _close_runs(self) -> None:
-        """Runs whose end MLflow has not heard of yet, because it was down."""
-        if time.monotonic() - self._closed_at < CLOSE_SECONDS:
-            return
-        self._closed_at = time.monotonic()
+    def _finish(self, job: JobRow, status: Status) -> None:
+        self._drain(job)  # the verdict came after the last event
+        if job.state == "starting":
+            self._run(job)
         with self.database.read() as session:
-            pending = session.scalars(
-                select(JobRow.id)
-                .where(
-                    JobRow.state.in_(("succeeded", "failed", "cancelled", "lost")),
-                    JobRow.run_closed.is_(False),
-                )
-                .limit(20)
-            ).all()
-        for job_id in pending:
-            self._close_run(job_id)
-
-    def _close_run(self, job_id: str) -> None:
-        with self.database.read() as session:
-            job = session.get(JobRow, job_id)
-        if job is None:
+            now = session.get(JobRow, job.id)
+        if now is None or now.state not in HOLDING or now.attempt != job.attempt:
             return
-        try:
-            if job.run_id:
-                status = RUN_STATUS.get(job.state, "FAILED")
-                self.metadata.finish_run(job.project, job.run_id, status)
-        except DlsysError as error:
-            log.warning("run not closed yet", extra={"job": job_id, "detail": error.detail})
-            return
-        with self.database.write() as session:
-            session.execute(update(JobRow).where(JobRow.id == job_id).values(run_closed=True))
-        self.attempts.remove(job)
+        if self.finisher.finish(now, status):
+            self.closer.close(now.id)

@@ -14,6 +14,10 @@ from typing import Any
 from dlsys_server.core.errors import InvalidInput
 from jupyter_dlsys.contract.jobs import NotebookInfo, Parameter, SourceFile
 
+from .code import Code, Codes, codes_of
+from .notebook import is_text, read_notebook, text_of
+from .tree import Index, text_argument
+
 MAX_BYTES = 32 * 2**20
 
 
@@ -58,38 +62,12 @@ def check_files(source: SourceFile, modules: list[SourceFile]) -> None:
         )
 
 
-def read_notebook(source: SourceFile) -> dict[str, Any]:
-    """The notebook as a dict.
-
-    Raises:
-        InvalidInput: not a notebook of format 4.
-    """
-    try:
-        notebook = json.loads(source.content)
-    except ValueError as error:
-        raise InvalidInput(
-            f"{source.path} is not a notebook: {error}",
-            hint="Open it in JupyterLab and save it again.",
-        ) from None
-    if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
-        raise InvalidInput(
-            f"{source.path} has no cells.", hint="Open it in JupyterLab and save it again."
-        )
-    if notebook.get("nbformat") != 4:
-        raise InvalidInput(
-            f"{source.path} has notebook format {notebook.get('nbformat')}; 4 is needed.",
-            hint="Open it in JupyterLab and save it again, which converts it.",
-        )
-    return notebook
-
-
 def canonical_hash(source: SourceFile, modules: list[SourceFile]) -> str:
     """'sha256:…' over cell types and sources (or the script) and modules, not over outputs."""
     digest = hashlib.sha256()
     if kind_of(source.path) == "notebook":
         cells = [
-            (cell.get("cell_type", ""), _text(cell).rstrip())
-            for cell in read_notebook(source)["cells"]
+            (cell["cell_type"], text_of(cell).rstrip()) for cell in read_notebook(source)["cells"]
         ]
         digest.update(json.dumps([c for c in cells if c[1]], ensure_ascii=False).encode())
     else:
@@ -105,92 +83,73 @@ def inspect(source: SourceFile) -> NotebookInfo:
     Raises:
         InvalidInput: not a notebook or script.
     """
-    if kind_of(source.path) == "script":
-        info = NotebookInfo(kind="script", language="python", code_cells=1)
-        _read_code(info, [source.content])
-        return info
-    notebook = read_notebook(source)
-    metadata = notebook.get("metadata") or {}
-    code = [c for c in notebook["cells"] if c.get("cell_type") == "code"]
-    info = NotebookInfo(
-        kind="notebook",
-        language=(metadata.get("language_info") or {}).get("name") or "python",
-        kernel=(metadata.get("kernelspec") or {}).get("name"),
-        code_cells=len(code),
+    kind_of(source.path)
+    return describe(codes_of(source))
+
+
+def describe(found: Codes) -> NotebookInfo:
+    """The same of code that was read already."""
+    trees = [cell.tree_index for cell in found.cells]
+    tagged = next((cell for cell in found.cells if "parameters" in cell.tags), None)
+    return NotebookInfo(
+        kind="script" if found.notebook is None else "notebook",
+        language=found.language,
+        kernel=found.kernel,
+        code_cells=len(found.cells),
+        imports=sorted(set().union(*map(_imports, trees))),
+        inputs=sorted(set().union(*map(inputs_read, trees))),
+        parameters=_parameters(tagged) if tagged else [],
     )
-    tagged = [c for c in code if "parameters" in (c.get("metadata") or {}).get("tags", [])]
-    if info.language == "python":
-        _read_code(info, [_without_magics(_text(c)) for c in code])
-        info.parameters = _parameters(_text(tagged[0])) if tagged else []
-    if not tagged:
-        info.findings.append(
-            "No cell is tagged 'parameters', so the notebook runs with the values it has."
-        )
-    return info
 
 
-def _read_code(info: NotebookInfo, cells: list[str]) -> None:
-    imports: set[str] = set()
-    inputs: set[str] = set()
-    for number, code in enumerate(cells, 1):
-        try:
-            tree = ast.parse(code)
-        except SyntaxError as error:
-            where = f"cell {number}, line" if info.kind == "notebook" else "line"
-            info.findings.append(f"Syntax error in {where} {error.lineno}: {error.msg}.")
-            continue
-        imports |= _imports(tree)
-        inputs |= _inputs(tree)
-    info.imports, info.inputs = sorted(imports), sorted(inputs)
+def _imports(index: Index) -> set[str]:
+    return {
+        alias.name.partition(".")[0] for node in index.all(ast.Import) for alias in node.names
+    } | {
+        node.module.partition(".")[0]
+        for node in index.all(ast.ImportFrom)
+        if node.module and not node.level
+    }
 
 
-def _text(cell: dict[str, Any]) -> str:
-    source = cell.get("source", "")
-    return "".join(source) if isinstance(source, list) else str(source)
+def inputs_read(index: Index) -> set[str]:
+    """Names given to `dlsys.input(…)`, also where the module has another name."""
+    aliases = [a for node in index.all(ast.Import) for a in node.names if a.asname]
+    modules = {"dlsys", "jupyter_dlsys"} | {
+        str(a.asname) for a in aliases if a.name == "jupyter_dlsys"
+    }
+    functions = {
+        a.asname or a.name
+        for node in index.all(ast.ImportFrom)
+        if node.module == "jupyter_dlsys"
+        for a in node.names
+        if a.name == "input"
+    }
+    found = (
+        text_argument(call)
+        for call in index.all(ast.Call)
+        if _is_input(call.func, modules, functions)
+    )
+    return {str(text.value) for text in found if text and is_text(text.value)}
 
 
-def _without_magics(source: str) -> str:
-    if source.lstrip().startswith("%%"):
-        return ""
-    lines = source.splitlines()
-    return "\n".join("pass" if line.lstrip()[:1] in ("%", "!") else line for line in lines)
+def _is_input(function: ast.expr, modules: set[str], functions: set[str]) -> bool:
+    if isinstance(function, ast.Name):
+        return function.id in functions
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "input"
+        and isinstance(function.value, ast.Name)
+        and function.value.id in modules
+    )
 
 
-def _imports(tree: ast.AST) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name.partition(".")[0] for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
-            names.add(node.module.partition(".")[0])
-    return names
-
-
-def _inputs(tree: ast.AST) -> set[str]:
-    names: set[str] = set()
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and isinstance(node.func, ast.Attribute)
-            and node.func.attr == "input"
-            and isinstance(node.func.value, ast.Name)
-            and node.func.value.id in ("dlsys", "jupyter_dlsys")
-            and node.args
-            and isinstance(node.args[0], ast.Constant)
-            and isinstance(node.args[0].value, str)
-        ):
-            names.add(node.args[0].value)
-    return names
-
-
-def _parameters(source: str) -> list[Parameter]:
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
+def _parameters(cell: Code) -> list[Parameter]:
+    if cell.tree is None:
         return []
-    comments = _comments(source)
+    comments = _comments(cell.text)
     found: list[Parameter] = []
-    for node in tree.body:
+    for node in cell.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
         value = getattr(node, "value", None)
         if not isinstance(target, ast.Name) or value is None:
@@ -202,7 +161,7 @@ def _parameters(source: str) -> list[Parameter]:
                 name=target.id,
                 type=annotation or ("" if default is None else type(default).__name__),
                 default=default,
-                comment=comments.get(node.end_lineno or node.lineno, ""),
+                comment=comments.get((node.end_lineno or node.lineno) - cell.offset, ""),
             )
         )
     return found
@@ -211,10 +170,17 @@ def _parameters(source: str) -> list[Parameter]:
 def _literal(value: ast.expr) -> Any:
     try:
         literal = ast.literal_eval(value)
-        json.dumps(literal)
-    except (ValueError, TypeError):
-        return ast.unparse(value)
+        json.dumps(literal, allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError):
+        return _written(value)
     return literal
+
+
+def _written(value: ast.expr) -> str:
+    try:
+        return ast.unparse(value).encode("utf-8", "replace").decode()
+    except (RecursionError, ValueError):
+        return "…"
 
 
 def _comments(source: str) -> dict[int, str]:
@@ -223,5 +189,5 @@ def _comments(source: str) -> dict[int, str]:
         return {
             t.start[0]: t.string.lstrip("# ").strip() for t in tokens if t.type == tokenize.COMMENT
         }
-    except (tokenize.TokenError, IndentationError):
+    except (tokenize.TokenError, SyntaxError):
         return {}

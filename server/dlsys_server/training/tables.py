@@ -16,10 +16,13 @@ class JobRow(Base):
 
     __tablename__ = "job"
     __table_args__ = (
-        Index("ix_job_queue", "state", "priority", "id"),
+        Index("ix_job_queue", "state", "id", "revision"),
         Index("ix_job_project", "project", "id"),
         Index("ix_job_run_key", "project", "run_key", unique=True),
-        Index("ix_job_like", "project", "source_hash", "state"),
+        Index("ix_job_like", "project", "source_hash", "state", "id"),
+        Index("ix_job_source", "project", "source", "state", "id"),
+        Index("ix_job_state", "project", "state", "id"),
+        Index("ix_job_finished", "finished_at"),
         Index("ix_job_schedule", "schedule", "id"),
     )
 
@@ -48,6 +51,7 @@ class JobRow(Base):
     timeout_seconds: Mapped[float | None]
     retries: Mapped[int] = mapped_column(default=0)
     max_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    raised_memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     not_before: Mapped[datetime | None]
     after: Mapped[list[Any]] = mapped_column(default=list)
     variables: Mapped[dict[str, Any]] = mapped_column(default=dict)
@@ -72,6 +76,11 @@ class JobRow(Base):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+    @property
+    def memory_limit(self) -> int | None:
+        """Bytes that the newest attempt may use: as asked, or more when that was too little."""
+        return self.raised_memory_bytes or self.memory_bytes
 
 
 class AttemptRow(Base):

@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
-from jupyter_dlsys.contract.jobs import Job, JobInput, JobProgress, JobStart, Resources
+from jupyter_dlsys.contract.jobs import Attempt, Job, JobInput, JobProgress, JobStart, Resources
 
-from .tables import JobRow
+from .explaining import Place
+from .states import HOLDING
+from .tables import AttemptRow, JobRow
 
 
 def to_job(
     row: JobRow,
-    position: int | None = None,
+    place: Place | None = None,
     metrics: dict[str, float] | None = None,
     models: list[str] | None = None,
 ) -> Job:
     """The row with what other rooms know of it."""
+    waits = row.state == "queued" and place is not None and place.position is not None
+    alive = waits or (row.state in HOLDING and place is not None and place.position is None)
     return Job(
         id=row.id,
         name=row.name,
         project=row.project,
         owner=row.owner,
         state=row.state,
-        reason=row.reason,
+        reason=place.reason if waits and place else row.reason,
         exit_reason=row.exit_reason,
-        queue_position=position,
+        queue_position=place.position if waits and place else None,
+        forecast=place.forecast if alive and place else None,
         attempt=row.attempt,
         retries=row.retries,
-        next_attempt_at=row.not_before,
+        next_attempt_at=row.not_before if row.state == "queued" else None,
         start=_start(row),
         account=row.account,
         schedule=row.schedule,
@@ -57,7 +62,25 @@ def to_job(
     )
 
 
-def _start(row: JobRow) -> JobStart | None:
+def to_attempt(row: AttemptRow) -> Attempt:
+    """One try of a job."""
+    return Attempt.model_validate(
+        {
+            "number": row.number,
+            "state": row.state,
+            "reason": row.reason,
+            "exit_reason": row.exit_reason,
+            "start": _start(row),
+            "memory_bytes": row.memory_bytes,
+            "checkpoint": row.checkpoint,
+            "created_at": row.created_at,
+            "started_at": row.started_at,
+            "finished_at": row.finished_at,
+        }
+    )
+
+
+def _start(row: JobRow | AttemptRow) -> JobStart | None:
     if row.start_mode is None:
         return None
     return JobStart.model_validate({"mode": row.start_mode, "reason": row.start_reason})

@@ -12,7 +12,10 @@ from dlsys_server.core.tables import Base
 
 
 class ScheduleRow(Base):
-    """A schedule. `submission` is the SubmitRequest as JSON."""
+    """A schedule. `submission` is for looking at; the whole request is a blob: see `keeping`.
+
+    `next_at` is the first due time that has not been looked at. Only `planning` moves it forward.
+    """
 
     __tablename__ = "schedule"
     __table_args__ = (
@@ -40,9 +43,16 @@ class ScheduleRow(Base):
 
 
 class FiringRow(Base):
-    """One due time of a schedule; its key is the run key, so it can be fired once only."""
+    """One due time of a schedule; its key is the run key, so it can be fired once only.
+
+        pending ──► submitted | skipped | failed        skipped | failed ──► pending (backfill)
+
+    A job that was begun for a time has the run key `run_key`, so what a crash left pending is
+    submitted again without harm.
+    """
 
     __tablename__ = "schedule_firing"
+    __table_args__ = (Index("ix_schedule_firing_state", "state", "due_at"),)
 
     schedule_id: Mapped[str] = mapped_column(String(26), primary_key=True)
     due_at: Mapped[datetime] = mapped_column(primary_key=True)
@@ -52,3 +62,8 @@ class FiringRow(Base):
     manual: Mapped[bool] = mapped_column(default=False)
     job_id: Mapped[str | None] = mapped_column(String(26), index=True)
     created_at: Mapped[datetime]
+
+    @property
+    def run_key(self) -> str:
+        """Of the job; unique in the project."""
+        return f"schedule/{self.schedule_id}/{self.due_at.isoformat()}"

@@ -11,9 +11,9 @@ import pytest
 import jupyter_dlsys
 from jupyter_dlsys.client import errors
 from jupyter_dlsys.client.inputs import variable
-from jupyter_dlsys.client.jobs import memory_bytes
 from jupyter_dlsys.client.resource import checked
 from jupyter_dlsys.client.results import Dataset, Rows
+from jupyter_dlsys.client.submissions import memory_bytes
 from jupyter_dlsys.client.views import Listing
 from jupyter_dlsys.client.words import number, seconds, size
 from jupyter_dlsys.contract.datasets import CreateDataset

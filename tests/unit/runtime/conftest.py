@@ -19,7 +19,7 @@ import jupyter_dlsys
 from jupyter_dlsys.contract.spool import tail
 
 PACKAGE = Path(jupyter_dlsys.__file__).parent
-SUPERVISOR = PACKAGE / "runtime" / "supervisor.py"
+SUPERVISOR = PACKAGE / "runtime" / "supervisor"
 RUNNER = [sys.executable, "-m", "jupyter_dlsys.runtime.runner"]
 
 
@@ -44,7 +44,8 @@ class Attempt:
     """An attempt directory, as the platform writes it."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.own = folder, folder / "job"
+        self.own.mkdir(exist_ok=True)
         self.process: subprocess.Popen[bytes] | None = None
 
     def spec(self, command: list[str], **more: Any) -> Attempt:
@@ -71,13 +72,13 @@ class Attempt:
         return self.job("script", "train.py", text, **more)
 
     def job(self, kind: str, name: str, text: str, **more: Any) -> Attempt:
-        (self.folder / "source").mkdir(exist_ok=True)
-        (self.folder / "source" / name).write_text(text)
+        (self.own / "source").mkdir(exist_ok=True)
+        (self.own / "source" / name).write_text(text)
         names = ("parameters", "kernel_name", "autosave_seconds", "inputs")
         job = {key: more.pop(key) for key in names if key in more}
-        job |= {"kind": kind, "source": f"source/{name}"}
-        (self.folder / "job.json").write_text(json.dumps(job))
-        return self.spec([*RUNNER, str(self.folder)], **more)
+        job |= {"kind": kind, "source": f"source/{name}", "grace": more.get("grace", 10)}
+        (self.own / "job.json").write_text(json.dumps(job))
+        return self.spec([*RUNNER, str(self.own)], **more)
 
     def launch(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-S", "-E", str(SUPERVISOR), str(self.folder)]
@@ -108,7 +109,7 @@ class Attempt:
     def events(self, topic: str = "") -> list[dict[str, Any]]:
         found, offset = [], 0
         while True:
-            events, now = tail(self.folder / "events.jsonl", offset)
+            events, now = tail(self.own / "events.jsonl", offset)
             if now == offset:
                 return found
             offset = now
@@ -123,7 +124,7 @@ class Attempt:
         )
 
     def executed(self) -> list[dict[str, Any]]:
-        return list(json.loads(self.read("notebook.ipynb"))["cells"])
+        return list(json.loads(self.read("job/notebook.ipynb"))["cells"])
 
 
 def code(source: str, *tags: str) -> dict[str, Any]:

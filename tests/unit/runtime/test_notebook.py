@@ -19,12 +19,12 @@ def test_a_notebook_runs_and_tells_everything(attempt: Attempt) -> None:
         "open(os.environ['DLSYS_OUTPUT_DIR'] + '/model.txt', 'w').write('weights')\n6 * 7",
         parameters={"lr": 0.1, "name": 'quote "q" é'},
     )
-    (attempt.folder / "source" / "helper.py").write_text("VALUE = 'from-helper'\n")
+    (attempt.own / "source" / "helper.py").write_text("VALUE = 'from-helper'\n")
     result = attempt.run()
     assert result["reason"] is None, attempt.read("log")
-    work = attempt.folder / "work"
+    work = attempt.own / "work"
     assert attempt.text(3) == f'lr=0.1 name=quote "q" é from-helper {work}\n'
-    assert (attempt.folder / "outputs" / "model.txt").read_text() == "weights"
+    assert (attempt.own / "outputs" / "model.txt").read_text() == "weights"
 
     phases = [e["phase"] for e in attempt.events("job.phase")]
     assert phases == ["preparing-inputs", "starting-kernel", "running", "saving"]
@@ -102,7 +102,7 @@ def test_text_comes_while_the_cell_runs(attempt: Attempt) -> None:
     attempt.launch()
     wait_for(lambda: "epoch 1" in attempt.text())
     assert not (attempt.folder / "result.json").exists()
-    (attempt.folder / "work" / "go").touch()
+    (attempt.own / "work" / "go").touch()
     assert attempt.finish()["reason"] is None
 
 
@@ -111,7 +111,7 @@ def test_a_silent_cell_is_autosaved(attempt: Attempt) -> None:
     attempt.launch()
     wait_for(
         lambda: (
-            (attempt.folder / "notebook.ipynb").exists()
+            (attempt.own / "notebook.ipynb").exists()
             and "xxxxxxxxxx" in str(attempt.executed()[0]["outputs"])
         )
     )
@@ -122,11 +122,11 @@ def test_a_silent_cell_is_autosaved(attempt: Attempt) -> None:
 def test_a_print_flood_is_bounded(attempt: Attempt) -> None:
     attempt.notebook("for i in range(200_000): print('y' * 99)", "print('next cell')")
     assert attempt.run()["reason"] is None
-    size = (attempt.folder / "events.jsonl").stat().st_size
+    size = (attempt.own / "events.jsonl").stat().st_size
     assert 5_000_000 < size < 6_500_000
     assert attempt.text(0).endswith("the rest is not kept\n")
     assert attempt.text(1) == "next cell\n"
-    assert (attempt.folder / "notebook.ipynb").stat().st_size < 6_500_000
+    assert (attempt.own / "notebook.ipynb").stat().st_size < 6_500_000
 
 
 def test_no_display_of_a_burst_is_dropped(attempt: Attempt) -> None:
@@ -188,7 +188,7 @@ def test_a_killed_kernel_is_named(attempt: Attempt) -> None:
     assert result["message"] == (
         "The kernel was killed by signal 9 (probably out of memory) in cell 1"
     )
-    assert (attempt.folder / "notebook.ipynb").exists()
+    assert (attempt.own / "notebook.ipynb").exists()
 
 
 @pytest.mark.kill
@@ -220,7 +220,7 @@ def test_sockets_are_private(attempt: Attempt) -> None:
     )
     assert attempt.run()["reason"] is None
     assert attempt.text() == "ipc 0o700\n"
-    assert not (attempt.folder / "k").exists()
+    assert not (attempt.own / "k").exists()
 
 
 def test_missing_kernel_falls_back_with_a_warning(attempt: Attempt) -> None:

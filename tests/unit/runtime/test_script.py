@@ -26,10 +26,10 @@ def test_a_script_gets_its_parameters_and_is_streamed(attempt: Attempt) -> None:
     result = attempt.run()
     assert result["reason"] is None, attempt.read("log")
     first, second = logged(attempt, "stdout").splitlines()
-    assert first == f"0.1 a b [1, 2] {attempt.folder / 'work'}"
+    assert first == f"0.1 a b [1, 2] {attempt.own / 'work'}"
     assert second == "{'lr': 0.1, 'name': 'a b', 'sizes': [1, 2]}"
     assert logged(attempt, "stderr") == "oops\n"
-    assert (attempt.folder / "outputs" / "x").read_text() == "1"
+    assert (attempt.own / "outputs" / "x").read_text() == "1"
     assert "0.1 a b" in attempt.read("log")
     cells = [(e["index"], e["phase"], e["ok"]) for e in attempt.events("job.cell")]
     assert cells == [(0, "start", None), (0, "end", True)]
@@ -54,7 +54,7 @@ def test_exit_code_of_a_script(attempt: Attempt) -> None:
 def test_a_script_flood_is_bounded(attempt: Attempt) -> None:
     attempt.script("for i in range(200_000): print('y' * 99)")
     assert attempt.run()["reason"] is None
-    assert (attempt.folder / "events.jsonl").stat().st_size < 6_500_000
+    assert (attempt.own / "events.jsonl").stat().st_size < 6_500_000
     assert logged(attempt, "stdout").endswith("the rest is not kept\n")
 
 
@@ -69,7 +69,7 @@ def test_a_script_may_save_itself_when_cancelled(attempt: Attempt) -> None:
     pid = attempt.number("work/pid")
     (attempt.folder / "cancel").touch()
     assert attempt.finish(10)["reason"] == "cancelled"
-    assert (attempt.folder / "work" / "saved").exists()
+    assert (attempt.own / "work" / "saved").exists()
     assert not alive(pid)
 
 
@@ -80,7 +80,7 @@ def test_text_of_a_script_comes_at_once(attempt: Attempt) -> None:
     )
     attempt.launch()
     wait_for(lambda: "epoch 1" in logged(attempt, "stdout"))
-    (attempt.folder / "work" / "go").touch()
+    (attempt.own / "work" / "go").touch()
     assert attempt.finish()["reason"] is None
 
 

@@ -34,7 +34,7 @@ def test_failure_tells_the_last_words(attempt: Attempt) -> None:
 
 def test_error_file_of_the_runner_is_the_message(attempt: Attempt) -> None:
     error = {"ename": "ValueError", "evalue": "bad", "cell": 2, "message": "ValueError: bad"}
-    result = attempt.shell(f"echo '{json.dumps(error)}' > error.json; exit 1").run()
+    result = attempt.shell(f"echo '{json.dumps(error)}' > job/error.json; exit 1").run()
     assert (result["reason"], result["message"]) == ("user-error", "ValueError: bad")
 
 
@@ -199,7 +199,7 @@ def test_memory_limit(attempt: Attempt) -> None:
     result = attempt.run()
     assert time.monotonic() - began < 20
     assert result["reason"] == "out-of-memory"
-    assert result["message"] == "Used more memory than its limit of 100 MiB"
+    assert result["message"].startswith("Used more memory than its limit of 100 MiB. Ask for more")
 
 
 def test_limits_of_the_process(attempt: Attempt) -> None:

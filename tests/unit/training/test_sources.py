@@ -12,6 +12,10 @@ from jupyter_dlsys.contract.jobs import SourceFile
 from tests.support.platform import notebook
 
 
+def cells(*given: object) -> str:
+    return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": given})
+
+
 def source(cells: dict, path: str = "n.ipynb") -> SourceFile:
     return SourceFile(path=path, content=json.dumps(cells))
 
@@ -35,15 +39,8 @@ def test_parameters_have_types_defaults_and_comments():
     ]
     assert info.imports == ["helper", "numpy", "os", "torch"]
     assert info.inputs == ["tweets"]
-    assert info.findings == [] and info.kernel == "python3" and info.code_cells == 4
-
-
-def test_findings_name_what_is_odd():
-    assert "parameters" in inspect(source(notebook("1"))).findings[0]
-    assert (
-        "Syntax error in cell 2, line 1"
-        in inspect(source(notebook("a b", parameters="x=1"))).findings[0]
-    )
+    assert info.kernel == "python3"
+    assert info.code_cells == 4
 
 
 def test_the_hash_sees_code_not_outputs_or_ids():
@@ -68,7 +65,25 @@ def test_paths_stay_in_the_folder(path):
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [("[]", "has no cells"), ('{"cells": []}', "format None"), ("{", "is not a notebook")],
+    [
+        ("[]", "has no cells"),
+        ('{"cells": []}', "format None"),
+        ('{"nbformat": 3, "worksheets": []}', "format 3"),
+        ('{"nbformat": 4, "cells": {}}', "has no cells"),
+        ("{", "is not a notebook"),
+        ("[" * 100_000, "nested too deeply"),
+        ('{"nbformat": 4, "cells": [], "x": NaN}', "NaN is not JSON"),
+        (cells(3), "cell 1 is no object"),
+        (cells({"cell_type": "heading", "source": "", "metadata": {}}), "'heading', not code"),
+        (cells({"cell_type": "code", "source": 3, "metadata": {}}), "cell 1 has a source that"),
+        (cells({"cell_type": "code", "source": [3], "metadata": {}}), "cell 1 has a source that"),
+        (cells({"cell_type": "code", "source": "\ud800", "metadata": {}}), "not Unicode"),
+        (cells({"cell_type": "code", "source": "1"}), "cell 1 has no metadata"),
+        (cells({"cell_type": "code", "source": "1", "metadata": {"tags": "a"}}), "tags"),
+        (cells({"cell_type": "code", "source": "1", "metadata": {}, "outputs": [1]}), "outputs"),
+        ('{"nbformat": 4, "cells": [], "metadata": []}', "its metadata is no object"),
+        ('{"nbformat": 4, "cells": [], "metadata": {"kernelspec": {"name": 3}}}', "the name in"),
+    ],
 )
 def test_broken_notebooks_are_named(content, words):
     with pytest.raises(InvalidInput, match=words):

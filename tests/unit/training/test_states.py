@@ -41,6 +41,7 @@ def a_job(state: str = "queued", **values) -> JobRow:
         "inputs": {},
         "cpus": 1.0,
         "gpus": 0,
+        "gpu_share": 1.0,
         "gpu_ids": [],
         "artifacts": [],
         "priority": 0,
@@ -106,6 +107,6 @@ def test_slots_count_what_runs_and_name_what_is_missing():
     assert slots.lacking(a_job(cpus=1, gpus=1)) == ""
     assert slots.lacking(a_job(cpus=2)) == "2 free CPUs"
     assert slots.lacking(a_job(gpus=2)) == "2 free GPUs"
-    assert slots.lacking(a_job(memory_bytes=2**33)) == "free memory"
+    assert slots.lacking(a_job(memory_bytes=2**33)) == "memory: 8 GB asked, 4 GB free"
     assert slots.take(a_job(gpus=1)) == ["1"]
     assert slots.gpus == []

@@ -94,11 +94,13 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("schedule_firing", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_schedule_firing_job_id"), ["job_id"], unique=False)
+        batch_op.create_index("ix_schedule_firing_state", ["state", "due_at"], unique=False)
 
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.add_column(sa.Column("gpu_share", sa.Double(), nullable=False, server_default="1"))
         batch_op.add_column(sa.Column("retries", sa.Integer(), nullable=False, server_default="0"))
         batch_op.add_column(sa.Column("max_memory_bytes", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("raised_memory_bytes", sa.BigInteger(), nullable=True))
         batch_op.add_column(sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("after", JSON, nullable=False, server_default="[]"))
         batch_op.add_column(sa.Column("variables", JSON, nullable=False, server_default="{}"))
@@ -113,7 +115,14 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("schedule", sa.String(length=26), nullable=True))
         batch_op.add_column(sa.Column("retry_of", sa.String(length=26), nullable=True))
         batch_op.add_column(sa.Column("checkpoint_sha", sa.String(length=64), nullable=True))
-        batch_op.create_index("ix_job_like", ["project", "source_hash", "state"], unique=False)
+        batch_op.drop_index("ix_job_queue")
+        batch_op.create_index("ix_job_queue", ["state", "id", "revision"], unique=False)
+        batch_op.create_index(
+            "ix_job_like", ["project", "source_hash", "state", "id"], unique=False
+        )
+        batch_op.create_index("ix_job_source", ["project", "source", "state", "id"], unique=False)
+        batch_op.create_index("ix_job_state", ["project", "state", "id"], unique=False)
+        batch_op.create_index("ix_job_finished", ["finished_at"], unique=False)
         batch_op.create_index("ix_job_run_key", ["project", "run_key"], unique=True)
         batch_op.create_index("ix_job_schedule", ["schedule", "id"], unique=False)
 
@@ -124,6 +133,11 @@ def downgrade() -> None:
         batch_op.drop_index("ix_job_schedule")
         batch_op.drop_index("ix_job_run_key")
         batch_op.drop_index("ix_job_like")
+        batch_op.drop_index("ix_job_source")
+        batch_op.drop_index("ix_job_state")
+        batch_op.drop_index("ix_job_finished")
+        batch_op.drop_index("ix_job_queue")
+        batch_op.create_index("ix_job_queue", ["state", "priority", "id"], unique=False)
         batch_op.drop_column("checkpoint_sha")
         batch_op.drop_column("retry_of")
         batch_op.drop_column("schedule")
@@ -136,11 +150,13 @@ def downgrade() -> None:
         batch_op.drop_column("variables")
         batch_op.drop_column("after")
         batch_op.drop_column("not_before")
+        batch_op.drop_column("raised_memory_bytes")
         batch_op.drop_column("max_memory_bytes")
         batch_op.drop_column("retries")
         batch_op.drop_column("gpu_share")
 
     with op.batch_alter_table("schedule_firing", schema=None) as batch_op:
+        batch_op.drop_index("ix_schedule_firing_state")
         batch_op.drop_index(batch_op.f("ix_schedule_firing_job_id"))
 
     op.drop_table("schedule_firing")

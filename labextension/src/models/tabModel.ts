@@ -1,0 +1,69 @@
+import { Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
+
+import { toProblem } from '../api/problem';
+import type { IEvent, Problem } from '../api/types';
+import type { Session } from './session';
+
+/** What a tab shows of one thing: connects, loads, hears the stream and tells of changes. */
+export abstract class TabModel {
+  constructor(protected readonly session: Session) {}
+
+  /** Why the last load failed; null when it did not. */
+  problem: Problem | null = null;
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** Connect and load; callable again after a failure. */
+  async open(): Promise<void> {
+    if (!(await this.session.connect())) {
+      this.problem = this.session.system.problem;
+      this.tell();
+      return;
+    }
+    this.session.stream.received.connect(this._onEvent, this);
+    await this.refresh();
+  }
+
+  refresh(): Promise<void> {
+    return this.attempt(() => this.load());
+  }
+
+  dispose(): void {
+    this.session.stream.received.disconnect(this._onEvent, this);
+    Signal.clearData(this);
+  }
+
+  /** Fetch what is shown; what it throws becomes `problem`. */
+  protected abstract load(): Promise<void>;
+
+  /** Does this event make what is shown stale? */
+  protected concerns(_event: IEvent): boolean {
+    return false;
+  }
+
+  /** Do something that may fail, and draw what came of it. */
+  protected async attempt(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+      this.problem = null;
+    } catch (error) {
+      this.problem = toProblem(error);
+    }
+    this.tell();
+  }
+
+  protected tell(): void {
+    this._changed.emit();
+  }
+
+  private _onEvent(_stream: unknown, event: IEvent): void {
+    if (this.concerns(event)) {
+      void this.refresh();
+    }
+  }
+
+  private readonly _changed = new Signal<this, void>(this);
+}

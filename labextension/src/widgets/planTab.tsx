@@ -1,0 +1,47 @@
+import * as React from 'react';
+
+import { operations } from '../api/operations';
+import { ScheduleForm } from '../components/scheduleForm';
+import type { IPlan } from '../components/scheduleForm';
+import { submissionOf } from '../models/submission';
+import type { ISubmitValue } from '../models/submission';
+import type { IContext } from './context';
+import { SourceTab } from './sourceTab';
+
+/** The form that puts a notebook or script on a schedule. */
+export class PlanTab extends SourceTab {
+  constructor(context: IContext, path: string) {
+    super(context, path);
+    const asked = context.session.client.root().catch(() => null);
+    void asked.then(root => {
+      this._root = root;
+      this.update();
+    });
+  }
+
+  protected form(): React.ReactElement {
+    const { client } = this.context.session;
+    return (
+      <ScheduleForm
+        {...this.fields}
+        mayFollow={!!this._root}
+        onExplain={(cron, timezone) => operations['schedules.explain'](client, { cron, timezone })}
+        onSchedule={(plan, value) => this._schedule(plan, value)}
+      />
+    );
+  }
+
+  private async _schedule(plan: IPlan, value: ISubmitValue): Promise<void> {
+    const submission = submissionOf(await this.saved(), value);
+    const path = plan.follow ? `${this._root?.replace(/\/$/, '')}/${this.path}` : '';
+    const made = await operations['schedules.create'](this.context.session.client, {
+      ...plan,
+      path,
+      submission
+    });
+    this.context.open({ kind: 'schedule', id: made.id });
+    this.leave();
+  }
+
+  private _root: string | null = null;
+}

@@ -1,0 +1,104 @@
+"""Whose rights a job runs with: the account of who submitted it, never the platform's when that
+is root."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import pwd
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from dlsys_server.core.errors import Refused
+
+
+@dataclass(frozen=True)
+class Account:
+    """An OS account."""
+
+    name: str
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    home: str
+
+    @classmethod
+    def named(cls, name: str) -> Account | None:
+        """The account of this name on this machine, unless it is root's."""
+        try:
+            found = pwd.getpwnam(name)
+        except (KeyError, ValueError):
+            return None
+        if found.pw_uid == 0:
+            return None
+        groups = tuple(os.getgrouplist(name, found.pw_gid))
+        return cls(name, found.pw_uid, found.pw_gid, groups, found.pw_dir)
+
+    def environment(self) -> dict[str, str]:
+        """What programs of this account expect."""
+        home = self.home if os.path.isdir(self.home) else "/nonexistent"
+        return {"HOME": home, "USER": self.name, "LOGNAME": self.name}
+
+    def give(self, folder: Path) -> None:
+        """Make a folder, and all in it, this account's own."""
+        os.chown(folder, self.uid, self.gid)
+        for root, folders, files in os.walk(folder):
+            for name in (*folders, *files):
+                os.chown(os.path.join(root, name), self.uid, self.gid, follow_symlinks=False)
+
+
+class Accounts:
+    """Finds the account for an owner. Only root may run a job as somebody else."""
+
+    def __init__(self, fallback: str) -> None:
+        self.fallback = fallback
+        self.root = os.geteuid() == 0
+
+    def of(self, owner: str) -> Account | None:
+        """None: the platform's own account.
+
+        Raises:
+            Refused: the platform is root, and the owner has no account here.
+        """
+        if not self.root:
+            return None
+        if owner == getpass.getuser() and not self.fallback:
+            return None  # root on its own machine asked for it itself
+        found = Account.named(owner) or Account.named(self.fallback)
+        if found is None:
+            raise Refused(
+                f"{owner} has no account on this machine, and jobs never run as root.",
+                code="no-account",
+                hint="Add the account, or name one for all jobs in DLSYS_JOB_ACCOUNT.",
+            )
+        return found
+
+    def words(self) -> str:
+        """For people: which account jobs run as."""
+        if not self.root:
+            return f"the platform's own ({getpass.getuser()})"
+        other = f", else {self.fallback}" if self.fallback else ""
+        return f"the submitter's{other}"
+
+
+def bwrap() -> str | None:
+    """Path of bubblewrap, where it is installed."""
+    return shutil.which("bwrap")
+
+
+def sandboxed(command: list[str], home: Path, own: Path) -> list[str]:
+    """The command in a bubblewrap sandbox: everything read-only but its own folder and a private
+    /tmp, nothing of the data folder, own process and IPC namespaces. The network stays: the job
+    talks to the platform."""
+    return [
+        bwrap() or "bwrap",
+        *("--ro-bind", "/", "/"),
+        *("--dev-bind", "/dev", "/dev"),
+        *("--proc", "/proc"),
+        *("--tmpfs", "/tmp"),  # noqa: S108
+        *("--tmpfs", str(home)),
+        *("--bind", str(own), str(own)),
+        *("--unshare-pid", "--unshare-ipc", "--die-with-parent", "--"),
+        *command,
+    ]

@@ -1,0 +1,72 @@
+"""The look at a submission, with what the platform knows of its project and queue."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import PurePosixPath
+
+from sqlalchemy import select
+
+from dlsys_server.access.principals import Principal
+from dlsys_server.core.database import Database
+from dlsys_server.training import sources
+from dlsys_server.training.binding import Binder
+from dlsys_server.training.explaining import Explainer
+from dlsys_server.training.gathering import fingerprint
+from dlsys_server.training.queueing import Candidate
+from dlsys_server.training.tables import JobRow
+from jupyter_dlsys.contract.jobs import Forecast, SubmitRequest
+from jupyter_dlsys.contract.preflight import PreflightReport
+
+from .report import Around, examine
+
+
+class Looker:
+    """Looks, and forecasts when the job would start. Nothing is kept."""
+
+    def __init__(self, database: Database, binder: Binder, explainer: Explainer) -> None:
+        self.database, self.binder, self.explainer = database, binder, explainer
+
+    def look(self, caller: Principal, project: str, body: SubmitRequest) -> PreflightReport:
+        """What would go wrong with a submission."""
+        turns = self.explainer.turns
+        around = Around(
+            capacity=turns.capacity,
+            limits=turns.limits,
+            free=self.explainer.free,
+            examine_input=lambda name, wanted: self.binder.examine(project, name, wanted),
+            dataset_names=lambda: self.binder.snapshots.dataset_names(project),
+            job_states=lambda wanted: self._states(project, wanted),
+            forecast=lambda: self._forecast(caller, project, body),
+        )
+        return examine(body, around)
+
+    def _states(self, project: str, wanted: list[str]) -> dict[str, str]:
+        query = select(JobRow.id, JobRow.state).where(JobRow.project == project)
+        with self.database.read() as session:
+            rows = session.execute(query.where(JobRow.id.in_(wanted))).tuples()
+            return dict(rows.all())
+
+    def _forecast(self, caller: Principal, project: str, body: SubmitRequest) -> Forecast:
+        source = PurePosixPath(body.source.path)
+        wanted = body.resources
+        return self.explainer.expected(
+            Candidate(
+                id="",
+                name=body.name or source.stem,
+                project=project,
+                owner=caller.name,
+                priority=body.priority,
+                cpus=wanted.cpus,
+                gpus=wanted.gpus,
+                gpu_share=wanted.gpu_share,
+                memory_limit=wanted.memory_bytes,
+                since=time.time(),
+                after=tuple(body.after),
+                source=source.name,
+                source_hash=sources.canonical_hash(body.source, body.modules),
+                parameters=fingerprint(json.dumps(body.parameters)),
+                timeout=body.timeout_seconds,
+            )
+        )

@@ -1,0 +1,75 @@
+"""The policy on the queue as it is now: whose turn it is, and what is thought of time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+
+from dlsys_server.core.settings import Settings
+
+from .durations import Durations, Round
+from .forecasting import Estimate
+from .queueing import Candidate, Limits, Outlook, Running, in_order
+from .sharing import Shares
+from .slots import Capacity
+
+
+def limits_of(settings: Settings) -> Limits:
+    """What users and projects may hold at once."""
+    return Limits(
+        settings.user_max_jobs,
+        settings.user_max_cpus,
+        settings.user_max_gpus,
+        settings.project_max_jobs,
+        settings.project_max_gpus,
+    )
+
+
+class Turns:
+    """Brings together capacity, limits, history and shares."""
+
+    def __init__(
+        self, capacity: Capacity, limits: Limits, durations: Durations, shares: Shares
+    ) -> None:
+        self.capacity, self.limits = capacity, limits
+        self.durations, self.shares = durations, shares
+
+    def ordered(
+        self,
+        waiting: Iterable[Candidate],
+        running: Sequence[Running],
+        times: Round,
+        now: float,
+    ) -> Iterator[Candidate]:
+        """The waiting jobs, the next one first. What runs counts with the time it will take."""
+        jobs = list(waiting)
+        had: dict[str, float] = {}
+        if len({job.owner for job in jobs}) > 1:
+            had = self.shares.used(running, now)
+            for one in running:
+                seconds = max(times.typical(one.job), now - (one.started or now))
+                cost = self.shares.cost(one.job, seconds)
+                had[one.job.owner] = had.get(one.job.owner, 0.0) + cost
+        return in_order(jobs, had, lambda job: self.shares.cost(job, times.typical(job)))
+
+
+def left(one: Running, times: Round, now: float) -> Estimate | None:
+    """What is left of a running job."""
+    found = times(one.job)
+    if found is None or one.started is None:
+        return found
+    return found.left(max(0.0, now - one.started))
+
+
+def outlook(times: Round, now: float) -> Outlook:
+    """For `decide`: only what is nearly sure lets a job pass."""
+
+    def longest(job: Candidate) -> float:
+        found = times(job)
+        return found.high if found is not None else job.timeout or math.inf
+
+    def soonest(one: Running) -> float:
+        found = left(one, times, now)
+        return now if found is None else now + found.low
+
+    return Outlook(longest, soonest)
