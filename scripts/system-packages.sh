@@ -1,8 +1,8 @@
 #!/bin/sh
-# The Debian packages that the tests use: a browser, fonts for its screenshots, PostgreSQL.
+# The Debian packages that the tests use: a browser, fonts for its screenshots, PostgreSQL, a sandbox.
 # As root on Debian they are installed. Elsewhere tests that need one are skipped, with CI=true refused.
 set -eu
-wanted="chromium fonts-noto-cjk fonts-noto-color-emoji postgresql"
+wanted="bubblewrap chromium fonts-noto-cjk fonts-noto-color-emoji postgresql"
 
 if command -v dpkg-query >/dev/null 2>&1; then
   missing=""

@@ -103,7 +103,7 @@ def _warm(worker: Worker) -> str:
     if found is None:
         return ""
     return _parts(
-        found.message or found.state,
-        f"{found.parked} kernels wait" if found.parked else "",
+        found.message.rstrip(".") or found.state,
+        f"kernels that wait: {found.parked}" if found.parked else "",
         memory(found.memory_bytes) if found.memory_bytes else "",
     )

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from jupyter_dlsys.cli import datasets, deployments, jobs, models, session, submitting, system
+from jupyter_dlsys.cli import (
+    datasets,
+    deployments,
+    jobs,
+    models,
+    schedules,
+    session,
+    submitting,
+    system,
+)
 from jupyter_dlsys.client.errors import DlsysError
 
 if TYPE_CHECKING:
@@ -29,6 +38,7 @@ for group in (system.app, submitting.top, models.top, deployments.top):
     app.registered_commands += group.registered_commands
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(models.runs, name="runs")
 app.add_typer(models.models, name="models")
 app.add_typer(deployments.app, name="endpoints")

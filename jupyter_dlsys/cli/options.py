@@ -57,6 +57,7 @@ complete_model_reference = _completer(
         for name in (m.name, *(f"{m.name}@{alias}" for alias in m.aliases))
     ]
 )
+complete_schedule = _completer(lambda c: [found.id for found in c.schedules.list(limit=50)])
 complete_endpoint = _completer(lambda c: [d.name for d in c.deployments.list(limit=200)])
 
 
@@ -80,6 +81,9 @@ DatasetRef = Annotated[
     ),
 ]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id.", autocompletion=complete_job)]
+ScheduleId = Annotated[
+    str, typer.Argument(metavar="SCHEDULE", help="Id.", autocompletion=complete_schedule)
+]
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id.", autocompletion=complete_run)]
 ModelName = Annotated[
     str, typer.Argument(metavar="NAME", help="Model.", autocompletion=complete_model)

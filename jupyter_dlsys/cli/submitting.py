@@ -110,7 +110,7 @@ def _given(
     }
 
 
-def _with_options(command: Callable[..., None]) -> Callable[..., None]:
+def takes_submission(command: Callable[..., None]) -> Callable[..., None]:
     """The options of `_given` before the command's own; it gets what they come to as `given`."""
     shared, hints = signature(_given).parameters, get_type_hints(_given, include_extras=True)
     own = {n: p for n, p in signature(command).parameters.items() if n != "given"}
@@ -133,7 +133,7 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @top.command()
 @covers("jobs.submit")
-@_with_options
+@takes_submission
 def submit(
     given: dict[str, Any],
     look: Annotated[
@@ -147,7 +147,7 @@ def submit(
 
     client = session.client()
     if look:
-        _look_first(client.jobs.preflight(**given))
+        _look_first(client.jobs.preflight(**given), _is_script(given), as_json)
     made = client.jobs.submit(**given)
     if watch:
         follow(made.id, as_json)
@@ -156,15 +156,20 @@ def submit(
     output.say(made, as_json, f"Job {made.name} ({made.id}) is queued. {hint}")
 
 
-def _look_first(report: PreflightReport) -> None:
+def _look_first(report: PreflightReport, is_script: bool, as_json: bool) -> None:
     from jupyter_dlsys.client.preflight import PreflightFailed
 
+    if not as_json:
+        _show(report, session.errors(), {"warning"}, is_script)
     if not report.ok:
-        raise PreflightFailed(report)
-    _show(report, session.errors(), {"warning"})
+        raise PreflightFailed(report, is_script=is_script)
 
 
-@_with_options
+def _is_script(given: dict[str, Any]) -> bool:
+    return Path(given["path"]).suffix == ".py"
+
+
+@takes_submission
 def preflight(given: dict[str, Any], as_json: AsJson = False) -> None:
     """What would go wrong with a submission, and what mends it; nothing is run.
 
@@ -177,7 +182,7 @@ def preflight(given: dict[str, Any], as_json: AsJson = False) -> None:
         session.raw(report)
     else:
         console = session.console()
-        _show(report, console, set(MARKS))
+        _show(report, console, set(MARKS), _is_script(given))
         source = Path(given["path"]).name
         console.print(f"{source}: {counts(report.findings)} found in {report.seconds:.2f} s.")
         if report.forecast and report.forecast.words:
@@ -186,7 +191,7 @@ def preflight(given: dict[str, Any], as_json: AsJson = False) -> None:
         raise typer.Exit(FOUND)
 
 
-def _show(report: PreflightReport, console: Any, severities: set[str]) -> None:
+def _show(report: PreflightReport, console: Any, severities: set[str], is_script: bool) -> None:
     from rich.text import Text
 
     from jupyter_dlsys.client.preflight import line
@@ -194,4 +199,4 @@ def _show(report: PreflightReport, console: Any, severities: set[str]) -> None:
     for finding in report.findings:
         if finding.severity in severities:
             word, style = MARKS[finding.severity]
-            console.print(Text.assemble((f"{word}: ", style), line(finding)))
+            console.print(Text.assemble((f"{word}: ", style), line(finding, is_script)))

@@ -13,6 +13,7 @@ from jupyter_dlsys.client.jobs import Jobs
 from jupyter_dlsys.client.lineage import LineageGraph
 from jupyter_dlsys.client.models import Models
 from jupyter_dlsys.client.runs import Runs
+from jupyter_dlsys.client.schedules import Schedules
 from jupyter_dlsys.client.system import System
 from jupyter_dlsys.client.uploads import Uploads
 
@@ -30,6 +31,7 @@ class Client:
         self.datasets = Datasets(self.connection, self.uploads)
         self.snapshots = Snapshots(self.connection)
         self.jobs = Jobs(self.connection)
+        self.schedules = Schedules(self.connection)
         self.runs = Runs(self.connection)
         self.models = Models(self.connection)
         self.lineage = LineageGraph(self.connection)

@@ -92,7 +92,7 @@ class Jobs(Resource):
         given = {k: v for k, v in locals().items() if k not in ("self", "preflight")}
         body = submission(**given)
         if preflight:
-            heed(self._preflight(body))
+            heed(self._preflight(body), is_script=body.source.path.endswith(".py"))
         return self._connection.send(Job, "POST", self._path("jobs"), body, key=new_key())
 
     def preflight(self, path: str | Path, **given: Any) -> PreflightReport:

@@ -19,13 +19,13 @@ class PreflightFailed(DlsysError):
 
     code, exit_code = "preflight-failed", 4
 
-    def __init__(self, report: PreflightReport) -> None:
+    def __init__(self, report: PreflightReport, *, is_script: bool = False) -> None:
         self.report = report
         wrong = [f for f in report.findings if f.severity == "error"]
         count = "One thing" if len(wrong) == 1 else f"{len(wrong)} things"
         super().__init__(
             f"{count} would make the job fail, so it was not submitted:\n"
-            + "\n".join(f"  {line(finding)}" for finding in wrong),
+            + "\n".join(f"  {line(finding, is_script)}" for finding in wrong),
             hint="Mend this, or submit it without a look (--no-preflight, preflight=False).",
         )
 
@@ -34,31 +34,32 @@ class PreflightFailed(DlsysError):
         return {**super().as_dict(), "report": self.report.model_dump(mode="json")}
 
 
-def heed(report: PreflightReport) -> None:
+def heed(report: PreflightReport, *, is_script: bool = False) -> None:
     """Warn of what may go wrong.
 
     Raises:
         PreflightFailed: something will.
     """
     if not report.ok:
-        raise PreflightFailed(report)
+        raise PreflightFailed(report, is_script=is_script)
     for finding in report.findings:
         if finding.severity == "warning":
-            warnings.warn(line(finding), PreflightWarning, stacklevel=3)
+            warnings.warn(line(finding, is_script), PreflightWarning, stacklevel=3)
 
 
-def where(finding: Finding) -> str:
-    """'cell 3, line 2' as people count, or ''."""
+def where(finding: Finding, is_script: bool = False) -> str:
+    """'cell 3, line 2' as people count, or ''. A script has only lines."""
     place = finding.place
     if place is None:
         return ""
-    text = f"cell {place.cell + 1}"
-    return text if place.line is None else f"{text}, line {place.line + 1}"
+    parts = [] if is_script else [f"cell {place.cell + 1}"]
+    parts += [] if place.line is None else [f"line {place.line + 1}"]
+    return ", ".join(parts)
 
 
-def line(finding: Finding) -> str:
+def line(finding: Finding, is_script: bool = False) -> str:
     """Where, what, and what mends it, in one line."""
-    place = where(finding)
+    place = where(finding, is_script)
     mend = finding.fix
     text = f"{place}: {finding.message}" if place else finding.message
     if mend is None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from jupyter_dlsys.client import words
 from jupyter_dlsys.client.views import Shown, pairs_html, table_html
-from jupyter_dlsys.contract import datasets, deployments, jobs, runs
+from jupyter_dlsys.contract import datasets, deployments, jobs, runs, schedules
 
 
 class Dataset(Shown, datasets.Dataset):
@@ -246,3 +246,34 @@ class Prediction(Shown, deployments.Prediction):
     """Outputs by name, with the version that made them."""
 
     shown: ClassVar[Sequence[str]] = ("outputs", "model_version", "request_id", "milliseconds")
+
+
+class Schedule(Shown, schedules.Schedule):
+    """A notebook or script that is submitted again and again."""
+
+    shown: ClassVar[Sequence[str]] = (
+        "name",
+        "id",
+        "words",
+        "source",
+        "paused",
+        "next",
+        "missed",
+        "overlap",
+        "parameters",
+        "inputs",
+    )
+
+    @property
+    def next(self) -> list[str]:
+        """The next five times on the clock of its zone."""
+        return [words.moment(due, self.timezone) for due in self.next_times]
+
+    def _title(self) -> str:
+        return f"Schedule {self.name}: {self.words}{' (paused)' if self.paused else ''}"
+
+
+class Firing(Shown, schedules.Firing):
+    """A time that came, and what came of it."""
+
+    shown: ClassVar[Sequence[str]] = ("due_at", "state", "job", "job_state", "reason")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from itertools import pairwise
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +71,15 @@ def ago(moment: datetime | None) -> str:
             return f"{value:.0f} {unit} ago"
         value /= step
     return ""
+
+
+def moment(when: datetime, zone: str) -> str:
+    """A time on the clock of a zone: 'Mon 23 Nov 2026 07:00'."""
+    try:
+        shown = when.astimezone(ZoneInfo(zone))
+    except (LookupError, ValueError, OSError):  # this machine does not know the zone
+        return f"{when.astimezone(timezone.utc):%a %d %b %Y %H:%M} UTC"
+    return f"{shown:%a %d %b %Y %H:%M}"
 
 
 def number(value: float | int | None) -> str:

@@ -144,11 +144,14 @@ class Zygote:
 
     def serve(self) -> None:
         """Until SIGTERM, the end of the platform, or an unsafe state."""
+        new = "zygote.new"  # short, and whoever finds the final path can connect
+        os.chdir(os.path.dirname(self.path))
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(self.path)
-        self.listener.bind(self.path)
-        os.chmod(self.path, 0o600)
+            os.unlink(new)
+        self.listener.bind(new)
+        os.chmod(new, 0o600)
         self.listener.listen(64)
+        os.rename(new, self.path)
         signal.signal(signal.SIGTERM, lambda *_: setattr(self, "ending", True))
         signal.signal(signal.SIGCHLD, lambda *_: None)  # only to end the waiting
         while not self.ending and os.getppid() == self.parent:
@@ -275,6 +278,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
     os.umask(0o077)
+    sys.path = [path for path in sys.path if path not in ("", os.getcwd())]
     began = time.monotonic()
     from .chain import remember_environment
 

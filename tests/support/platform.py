@@ -22,6 +22,7 @@ class RunningPlatform:
 
     def __init__(self, home: Path, **environment: str) -> None:
         self.home, self.environment = home, environment
+        self.python = sys.executable
         self.process: subprocess.Popen[bytes] | None = None
         self.api = httpx.Client()
 
@@ -31,7 +32,7 @@ class RunningPlatform:
         (self.home / "platform.json").unlink(missing_ok=True)
         with (self.home / "platform.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "dlsys_server", "--home", str(self.home)],
+                [self.python, "-m", "dlsys_server", "--home", str(self.home)],
                 env={**os.environ, **self.environment},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -185,7 +185,7 @@ def _environment(root: Path, home: Path, dlsys: Path) -> dict[str, str]:
     """Without a person's own settings, and with the bundle that was built last."""
     bundle = root / "jp" / "labextensions"
     bundle.mkdir(parents=True)
-    (bundle / "jupyter-dlsys").symlink_to(ROOT / "jupyter_dlsys" / "labextension")
+    shutil.copytree(ROOT / "jupyter_dlsys" / "labextension", bundle / "jupyter-dlsys")
     overrides = root / "jc" / "labconfig"
     overrides.mkdir(parents=True, exist_ok=True)
     quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,10 @@ class Jobs:
 
 
 @pytest.fixture(scope="module")
-def jobs(lab: Lab) -> Jobs:
-    return Jobs(lab)
+def jobs(lab: Lab) -> Iterator[Jobs]:
+    made = Jobs(lab)
+    yield made
+    made.api.close()
 
 
 def opened(screen: Screen, job: str) -> Locator:

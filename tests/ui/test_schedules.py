@@ -95,7 +95,7 @@ def test_a_file_is_followed_from_the_file_browser(screen: Screen) -> None:
     screen.tab.get_by_text("The file as it is then").click()
     screen.tab.get_by_text("Data, parameters and resources").click()
     screen.tab.get_by_label("day").fill("4")
-    screen.tab.get_by_text("When it is late, and its name").click()
+    screen.tab.get_by_text("More: missed and overlapping times, name").click()
     screen.tab.get_by_label("Name of the schedule").fill("fourth day")
     screen.tab.get_by_role("button", name="Copy as…").click()
     expect(screen.tab.get_by_role("menuitem", name="As shell command")).to_contain_text("--follow")

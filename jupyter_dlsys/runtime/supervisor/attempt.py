@@ -117,7 +117,7 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
         got = signal.sigtimedwait(SIGNALS, TICK_S)
         signals = {got.si_signo} if got else set()
     if why is None and tree.exit_code:
-        why = limits.exceeded()
+        why = limits.exceeded(at_the_end=True)
     return why, False
 
 

@@ -44,12 +44,12 @@ class Limits:
             found.append((resource.RLIMIT_NPROC, self.processes))
         return found
 
-    def exceeded(self) -> str | None:
+    def exceeded(self, at_the_end: bool = False) -> str | None:
         """out-of-memory, too-many-processes, disk-full, or None."""
         if self.groups.out_of_memory():
             return "out-of-memory"
         now = time.monotonic()
-        if now >= self.next_look:
+        if at_the_end or now >= self.next_look:
             self.next_look = now + LOOK_S
             if found := self._look():
                 return found

@@ -56,8 +56,17 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 ];
 
 export function ago(time: string, now = Date.now()): string {
+  return relative(time, now, 'auto');
+}
+
+/** How long it is until then: never "tomorrow", always "in 1 day". */
+export function until(time: string, now = Date.now()): string {
+  return relative(time, now, 'always');
+}
+
+function relative(time: string, now: number, numeric: 'auto' | 'always'): string {
   const seconds = (Date.parse(time) - now) / 1000;
-  const words = new Intl.RelativeTimeFormat(undefined, { numeric: 'auto', style: 'short' });
+  const words = new Intl.RelativeTimeFormat(undefined, { numeric, style: 'short' });
   for (const [unit, size] of STEPS) {
     if (Math.abs(seconds) >= size) {
       return words.format(Math.round(seconds / size), unit);

@@ -11,7 +11,7 @@ export function scheduleCopies(path: string, plan: IPlan, value: ISubmitValue): 
     'schedules create',
     file,
     `--cron ${quote(plan.cron)}`,
-    `--timezone ${quote(plan.timezone)}`,
+    `--tz ${quote(plan.timezone)}`,
     ...(plan.follow ? ['--follow'] : []),
     ...(plan.missed === 'last' ? [] : [`--missed ${plan.missed}`]),
     ...(plan.overlap === 'queue' ? [] : [`--overlap ${plan.overlap}`]),

@@ -80,7 +80,7 @@ function ScheduleBody(props: IScheduleForm & { info: NotebookInfo }): React.Reac
           <SubmissionFields {...props} value={value} change={changeValue} />
         </details>
         <details className="jp-dlsys-More">
-          <summary>{trans.__('When it is late, and its name')}</summary>
+          <summary>{trans.__('More: missed and overlapping times, name')}</summary>
           <PolicyFields value={plan} change={change} />
           <NameField name={plan.name} onChange={name => change({ name })} />
         </details>

@@ -44,9 +44,7 @@ export function ScheduleView(props: IScheduleView): React.ReactElement {
             text={schedule.paused ? trans.__('Paused') : trans.__('Active')}
           />
         </div>
-        <p>
-          {schedule.words} <span className="jp-dlsys-Weak">({schedule.timezone})</span>
-        </p>
+        <p>{schedule.words}</p>
         <Facts
           items={[
             [trans.__('Runs'), what],
@@ -178,6 +176,7 @@ function History(props: { firings: readonly Firing[]; timezone: string }): React
       />
     );
   }
+  const reasons = props.firings.some(firing => firing.reason);
   return (
     <div className="jp-dlsys-Scroll">
       <table className="jp-dlsys-Table jp-mod-roomy">
@@ -186,12 +185,17 @@ function History(props: { firings: readonly Firing[]; timezone: string }): React
             <th>{trans.__('Due')}</th>
             <th>{trans.__('Result')}</th>
             <th>{trans.__('Job')}</th>
-            <th>{trans.__('Why')}</th>
+            {reasons ? <th>{trans.__('Why')}</th> : null}
           </tr>
         </thead>
         <tbody>
           {props.firings.map(firing => (
-            <FiringRow key={firing.due_at} firing={firing} timezone={props.timezone} />
+            <FiringRow
+              key={firing.due_at}
+              firing={firing}
+              reasons={reasons}
+              timezone={props.timezone}
+            />
           ))}
         </tbody>
       </table>
@@ -199,7 +203,11 @@ function History(props: { firings: readonly Firing[]; timezone: string }): React
   );
 }
 
-function FiringRow(props: { firing: Firing; timezone: string }): React.ReactElement {
+function FiringRow(props: {
+  firing: Firing;
+  reasons: boolean;
+  timezone: string;
+}): React.ReactElement {
   const { trans, open } = useEnv();
   const { firing } = props;
   const { job } = firing;
@@ -207,7 +215,7 @@ function FiringRow(props: { firing: Firing; timezone: string }): React.ReactElem
   return (
     <tr>
       <td>
-        <time dateTime={firing.due_at}>{momentIn(firing.due_at, props.timezone)}</time>
+        <time dateTime={firing.due_at}>{momentIn(firing.due_at, props.timezone)}</time>{' '}
         {firing.manual ? <span className="jp-dlsys-Tagline">{trans.__('by hand')}</span> : null}
       </td>
       <td>
@@ -222,7 +230,7 @@ function FiringRow(props: { firing: Firing; timezone: string }): React.ReactElem
           <Go onClick={() => open({ kind: 'job', id: job })}>{trans.__('Open job')}</Go>
         ) : null}
       </td>
-      <td>{firing.reason}</td>
+      {props.reasons ? <td>{firing.reason}</td> : null}
     </tr>
   );
 }

@@ -3,7 +3,7 @@ import * as React from 'react';
 import type { Dataset, Deployment, Job, Model, Schedule, Worker } from '../api/types';
 import { Badge } from './basics';
 import { useEnv } from './env';
-import { ago, bytes, count, metric } from './format';
+import { ago, bytes, count, metric, until } from './format';
 import { Gauge } from './gauge';
 import {
   endpointTone,
@@ -133,7 +133,7 @@ export function ScheduleRow(props: { schedule: Schedule }): React.ReactElement {
   const last = schedule.last_firing;
   const state = last?.job_state as Job['state'] | null | undefined;
   const parts = [
-    schedule.paused ? '' : next ? trans.__('next %1', ago(next)) : '',
+    schedule.paused ? '' : next ? trans.__('next %1', until(next)) : '',
     schedule.words,
     last ? '' : trans.__('has not run yet')
   ];

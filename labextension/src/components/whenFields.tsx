@@ -6,7 +6,7 @@ import { PRESETS, presetOf, zones } from '../models/cron';
 import type { Preset } from '../models/cron';
 import { Field } from './basics';
 import { useEnv } from './env';
-import { ago, momentIn } from './format';
+import { momentIn, until } from './format';
 
 const WAIT_MS = 250;
 
@@ -161,7 +161,7 @@ export function NextTimes(props: {
       {props.times.map(time => (
         <li key={time}>
           <time dateTime={time}>{momentIn(time, props.timezone)}</time>{' '}
-          <span className="jp-dlsys-Weak">{ago(time)}</span>
+          <span className="jp-dlsys-Weak">{until(time)}</span>
         </li>
       ))}
     </ol>

@@ -10,6 +10,7 @@ import { addPoint, apply, cellStates, emptyState, isShortened, mergeNotebook } f
 import type { IJobState } from './jobState';
 import type { Session } from './session';
 
+const FIRST_PAGE = 500;
 const PAGE = 5000;
 const FRAME_MS = 60;
 const SHOW_MS = 300;
@@ -150,12 +151,9 @@ export class JobModel {
   private async _loadFirst(): Promise<void> {
     const notebook = this._readNotebook();
     const building = (this._building ??= emptyState());
-    await this._readEvents(building, async () => {
+    await this._readEvents(building, () => {
       if (this.reading === 0) {
-        const early = emptyState();
-        mergeNotebook(early, await notebook, true);
-        cellStates(early, await notebook);
-        this.state = early;
+        void notebook.then(saved => this._showSaved(saved));
       }
       this.reading = this._read;
       this._tell();
@@ -168,10 +166,20 @@ export class JobModel {
     await this._fillIn(notebook);
   }
 
+  private _showSaved(notebook: unknown): void {
+    if (this._building) {
+      const early = emptyState();
+      mergeNotebook(early, notebook, true);
+      cellStates(early, notebook);
+      this.state = early;
+      this._tell();
+    }
+  }
+
   /** All events after the last one known; `more` is called after each page that is not the last. */
-  private async _readEvents(into: IJobState, more: () => unknown): Promise<void> {
-    for (;;) {
-      const query = { since: this._last, limit: PAGE };
+  private async _readEvents(into: IJobState, more: () => void): Promise<void> {
+    for (let limit = FIRST_PAGE; ; limit = PAGE) {
+      const query = { since: this._last, limit };
       const events = await operations['jobs.events'](this._session.client, this.id, query);
       for (const event of events) {
         if (event.seq > this._last) {
@@ -180,10 +188,10 @@ export class JobModel {
         }
       }
       this._read += events.length;
-      if (events.length < PAGE || this._disposed) {
+      if (events.length < limit || this._disposed) {
         return;
       }
-      await more();
+      more();
     }
   }
 

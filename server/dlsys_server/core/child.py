@@ -27,6 +27,7 @@ class Child:
         log_file: stdout and stderr go here.
         probe: resolves to True when the child answers.
         ready_seconds: how long a start may take.
+        cwd: its working directory, else ours.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class Child:
         log_file: Path,
         probe: Callable[[], Awaitable[bool]],
         ready_seconds: float = 120,
+        cwd: Path | None = None,
     ) -> None:
         self.name = name
         self._command, self._env, self._probe = command, env, probe
-        self._log_file, self._ready_seconds = log_file, ready_seconds
+        self._log_file, self._ready_seconds, self._cwd = log_file, ready_seconds, cwd
         self.state: PartState = "off"
         self.message = ""
         self.process: subprocess.Popen[bytes] | None = None
@@ -99,6 +101,7 @@ class Child:
             self.process = subprocess.Popen(
                 self._command(),
                 env=self._env(),
+                cwd=self._cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,

@@ -78,12 +78,13 @@ class SnapshotService:
         Raises:
             NotFound, InvalidInput: there is no such data, or the request does not fit it.
         """
-        from . import freezing
-
         with self._database.read() as session:
             dataset = versions.find_dataset(session, project, name)
             version = versions.find_version(session, dataset, body.ref)
-        freezing.select(self._store, manifest.load(self._store, version.manifest), body, None)
+        if body.where or body.columns is not None or body.split is not None:
+            from . import freezing  # loads Arrow, which takes a while
+
+            freezing.select(self._store, manifest.load(self._store, version.manifest), body, None)
 
     def dataset_names(self, project: str) -> list[str]:
         """Datasets of a project, for suggestions."""

@@ -79,7 +79,7 @@ class Accounts:
         if not self.root:
             return f"the platform's own ({getpass.getuser()})"
         other = f", else {self.fallback}" if self.fallback else ""
-        return f"the submitter's{other}"
+        return f"the submitter's own account{other}"
 
 
 def bwrap() -> str | None:

@@ -113,8 +113,6 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 def _wrong_variable(name: str, value: str) -> str:
     if not VARIABLE_NAME.match(name):
         return f"'{name[:60]}' is no name of a variable (letters, digits and '_')"
-    if "\0" in value:
-        return f"the value of {name} has a zero byte"
     if len(name) + len(value.encode()) > VARIABLE_BYTES:
         return f"{name} is larger than {VARIABLE_BYTES >> 10} kB"
     for prefixes, why in RESERVED:

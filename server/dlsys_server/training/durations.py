@@ -18,7 +18,7 @@ from .queueing import Candidate
 from .tables import JobRow
 
 NEWEST = 50
-FRESH_SECONDS = 20.0
+FRESH_SECONDS, FEW_FRESH_SECONDS, FEW = 20.0, 1.0, 10
 REMEMBERED = 2000
 UNKNOWN_SECONDS = 60.0
 ASKED_AT_ONCE = 25
@@ -50,7 +50,8 @@ class Durations:
         key = (job.project, job.source, job.source_hash)
         with self._lock:
             at, known = self._past.get(key, (0.0, []))
-        if not ask or (at and time.monotonic() - at < FRESH_SECONDS):
+        fresh = FRESH_SECONDS if len(known) >= FEW else FEW_FRESH_SECONDS
+        if not ask or (at and time.monotonic() - at < fresh):
             return known, False
         found = self._read(job)
         with self._lock:

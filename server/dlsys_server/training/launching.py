@@ -146,6 +146,12 @@ class Launcher:
                 .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)
                 .values(checkpoint=step)
             )
+            account = self.attempts.accounts.of(job.owner)
+            session.execute(
+                update(JobRow)
+                .where(JobRow.id == job.id)
+                .values(account=account.name if account else None)
+            )
             tokens.revoke(session, job.project, f"job/{job.id}")
             _, secret = tokens.issue(
                 session,
@@ -178,6 +184,7 @@ class Launcher:
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
             # Libraries would else start a thread for each core, and jobs side by side then starve.
             "OMP_NUM_THREADS": str(max(1, math.ceil(job.cpus))),
+            "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order of nvidia-smi, from which the ids are
             "CUDA_VISIBLE_DEVICES": ",".join(job.gpu_ids),
         }
 

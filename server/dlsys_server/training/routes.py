@@ -11,8 +11,8 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from dlsys_server.access.routing import Caller, IdempotencyKey, RoomRouter, service
 from dlsys_server.api.paging import PagingQuery
 from dlsys_server.api.streams import event_stream
-from dlsys_server.core.events import EventFilter
-from jupyter_dlsys.contract.base import Event, Page
+from dlsys_server.core.events import EventFilter, EventLog
+from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.jobs import (
     Artifact,
     InspectRequest,
@@ -133,8 +133,14 @@ async def events(
     log = request.app.state.events
     if stream:
         return event_stream(request, log, since, wanted)
-    found: list[Event] = await asyncio.to_thread(log.read, since, wanted, limit)
-    return found
+    return Response(
+        await asyncio.to_thread(_as_json, log, since, wanted, limit), media_type="application/json"
+    )
+
+
+def _as_json(log: EventLog, since: int, wanted: EventFilter, limit: int) -> str:
+    """Thousands of events are many times faster to write here than as a checked response."""
+    return "[" + ",".join(e.model_dump_json() for e in log.read(since, wanted, limit)) + "]"
 
 
 @router.get("/jobs/{id}/log", operation_id="jobs.log", response_class=PlainTextResponse)

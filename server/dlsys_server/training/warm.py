@@ -54,6 +54,7 @@ class Warm:
             self._environment,
             settings.home / "logs" / "zygote.log",
             self._answers,
+            cwd=self.folder,  # `python -m` imports from there first
         )
         self._loop: asyncio.AbstractEventLoop | None = None
         self._watcher: asyncio.Task[None] | None = None

@@ -5,7 +5,9 @@ Every minute is too slow for a test, so their clocks run fast; nothing else is d
 
 from __future__ import annotations
 
+import os
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -28,31 +30,34 @@ from jupyter_dlsys.contract.schedules import ScheduleRequest
 
 pytestmark = [pytest.mark.integration, pytest.mark.kill, pytest.mark.slow]
 LOOP = Path(__file__).with_name("loop.py")
-SPEED, SECONDS, LIVES = 150.0, 12.0, 3
+SPEED, SECONDS = 240.0, 5.0
 
 
 class Loops:
     """Processes that fire; jobs end as soon as somebody looks."""
 
-    def __init__(self, parts: Parts, home: Path, url: str, origin: float) -> None:
-        self.parts, self.arguments = parts, [str(home), url, str(SPEED), str(origin)]
-        self.end = origin + SECONDS * SPEED
-        self.running: list[subprocess.Popen[str]] = []
+    def __init__(self, parts: Parts, nursery: subprocess.Popen[str]) -> None:
+        self.parts, self.nursery = parts, nursery
+        self.running: list[int] = []
+        self._say("")
+        self.origin = time.time()
+        self.end = self.origin + SECONDS * SPEED
+
+    def _say(self, line: str) -> str:
+        assert self.nursery.stdin is not None and self.nursery.stdout is not None
+        if line:
+            self.nursery.stdin.write(line + "\n")
+            self.nursery.stdin.flush()
+        return self.nursery.stdout.readline()
 
     def start(self) -> None:
-        """One more, ready to fire."""
-        command = [sys.executable, str(LOOP), *self.arguments, str(self.end)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        self.running.append(process)
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        """One more."""
+        self.running.append(int(self._say(f"{SPEED} {self.origin} {self.end}")))
 
-    def kill(self, process: subprocess.Popen[str]) -> None:
+    def kill(self, process: int) -> None:
         """kill -9."""
-        process.kill()
-        process.wait(10)
-        assert process.stdout is not None
-        process.stdout.close()
         self.running.remove(process)
+        os.kill(process, signal.SIGKILL)
 
     def end_jobs(self) -> None:
         """As if the queue had run them."""
@@ -69,44 +74,52 @@ def url(request: pytest.FixtureRequest) -> str:
 
 
 @contextmanager
-def loops(url: str, home: Path, origin: float) -> Iterator[Loops]:
+def loops(url: str, home: Path) -> Iterator[Loops]:
     parts = build(Settings(home=home, database_url=url, warm=False), "secret", str, "0")
     parts.database.migrate()
-    found = Loops(parts, home, url, origin)
-    try:
-        yield found
-    finally:
-        for process in list(found.running):
-            found.kill(process)
-        parts.database.close()
+    command = [sys.executable, str(LOOP), str(home), url]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as nursery:
+        found = Loops(parts, nursery)
+        try:
+            yield found
+        finally:
+            for process in list(found.running):
+                found.kill(process)
+            parts.database.close()
 
 
 def test_every_time_has_one_job_whoever_dies(url: str, dlsys_home: Path) -> None:
     chance = random.Random(7)
-    origin = time.time()
-    with loops(url, dlsys_home, origin) as found:
-        ids = [_create(found.parts, every) for every in ("* * * * *", "*/2 * * * *")]
-        for _ in range(2):
-            found.start()
-        for _ in range(LIVES):
-            _let_run(found, chance.uniform(0.5, 2.5))
+    with loops(url, dlsys_home) as found:
+        made = [_create(found.parts, every) for every in ("* * * * *", "*/2 * * * *")]
+        found.start()
+        found.start()
+        killed = 0
+        while time.time() < found.origin + SECONDS:
+            _let_run(found, chance.uniform(0.2, 0.9))
             found.kill(chance.choice(found.running))
-            _let_run(found, chance.uniform(0.0, 0.5))
+            killed += 1
+            _let_run(found, chance.uniform(0.0, 0.3))
             found.start()
         limit = time.monotonic() + 60
         while not _settled(found) and time.monotonic() < limit:
             _let_run(found, 0.2)
-        _check(found, ids, origin)
+        _check(found, made)
+        assert killed >= 3
 
 
-def _create(parts: Parts, cron: str) -> str:
+def _create(parts: Parts, cron: str) -> tuple[str, datetime]:
+    """Its id and first time."""
     body = ScheduleRequest(
         cron=cron,
         missed="all",
         submission=SubmitRequest(source=SourceFile(path="t.py", content="print(1)")),
     )
     owner = Principal(parts.settings.user, "user", "default", ("default",), ALL)
-    return parts.schedules.create(owner, "default", body, None).id
+    made = parts.schedules.create(owner, "default", body, None)
+    return made.id, made.next_times[0]
 
 
 def _let_run(found: Loops, seconds: float) -> None:
@@ -124,22 +137,19 @@ def _settled(found: Loops) -> bool:
     return behind is None and pending is None
 
 
-def _check(found: Loops, ids: list[str], origin: float) -> None:
-    start, end = (datetime.fromtimestamp(at, timezone.utc) for at in (origin, found.end))
-    first = start.replace(second=0, microsecond=0) + timedelta(minutes=1)
-    every = [
-        first + timedelta(minutes=n) for n in range(int((end - first).total_seconds()) // 60 + 1)
-    ]
-    due = {ids[0]: every, ids[1]: [moment for moment in every if moment.minute % 2 == 0]}
+def _check(found: Loops, made: list[tuple[str, datetime]]) -> None:
+    end = datetime.fromtimestamp(found.end, timezone.utc)
     with found.parts.database.read() as session:
-        for schedule, times in due.items():
+        for (schedule, first), minutes in zip(made, (1, 2), strict=True):
+            count = (end - first) // timedelta(minutes=minutes) + 1
+            times = [first + n * timedelta(minutes=minutes) for n in range(count)]
             firings = session.scalars(
                 select(FiringRow)
                 .where(FiringRow.schedule_id == schedule)
                 .order_by(FiringRow.due_at)
             ).all()
             jobs = session.scalars(select(JobRow).where(JobRow.schedule == schedule)).all()
-            assert len(times) >= SECONDS * SPEED / 60 / 2 - 2
+            assert count >= SECONDS * SPEED / 60 / minutes - 3
             assert [firing.due_at for firing in firings] == times
             assert {firing.state for firing in firings} == {"submitted"}
             assert sorted(job.run_key or "" for job in jobs) == sorted(f.run_key for f in firings)

@@ -18,7 +18,7 @@ SECRETS = {
     "hugging face": "login('hf_" + "AbCdEfGhIj" * 4 + "')",
     "openai": "client = OpenAI(api_key='sk-proj-" + "x9Y8z7W6" * 4 + "')",
     "slack": "s = 'xoxb-" + "123456789012-abcdef'",
-    "private key": "k = '''-----BEGIN RSA PRIVATE KEY-----\n'''",
+    "private key": "k = '''-----BEGIN " + "RSA PRIVATE KEY-----\n'''",
     "password": "db_password = 'c0rrecT-h0rse-7b'",
     "in a dict": "{'api_key': 'q8Zk2LmN0pRs'}",
     "address": "'postgresql://ann:s3cr3t-Zq9@db/x'",
@@ -157,7 +157,7 @@ def test_what_does_not_wait(look: Look, code: str) -> None:
         ("import numpy as np\nnp.load('x.npy')", "file-not-sent", "warning"),
         ("!wget http://x/data.csv\nopen('data.csv')", "file-not-sent", "info"),
         ("from pathlib import Path\nPath('a.txt').read_text()", "file-not-sent", "warning"),
-        ("open('/home/ann/x.csv')", "absolute-path", "warning"),
+        ("open('/home' '/ann/x.csv')", "absolute-path", "warning"),
         (r"open('C:\\data\\x.csv')", "absolute-path", "warning"),
         ("from pathlib import Path\nPath('~/data').expanduser()", "absolute-path", "warning"),
         ("import torch\ntorch.save({}, 'model.pt')", "file-not-kept", "info"),
@@ -294,11 +294,22 @@ def test_errors_come_first(look: Look) -> None:
     assert 0 < report.seconds < 1
 
 
-@pytest.mark.parametrize(
-    "code",
-    ["(" * 300, "-" * 5000 + "1", "x" + ".a" * 3000, "[" * 150 + "]" * 150, "1" * 5000, "\0", "a=" * 3000 + "1",
-     "f(" * 150 + ")" * 150, "if 1:\n" + "".join(" " * i + "if 1:\n" for i in range(1, 120)) + " " * 120 + "x",
-     "'" + "\\N{BULLET}" * 100, "lambda: " * 500 + "1", "x" + "+x" * 20000],
-)  # fmt: skip
+HOSTILE = [
+    "(" * 300,
+    "-" * 5000 + "1",
+    "x" + ".a" * 3000,
+    "[" * 150 + "]" * 150,
+    "1" * 5000,
+    "\0",
+    "a=" * 3000 + "1",
+    "f(" * 150 + ")" * 150,
+    "if 1:\n" + "".join(" " * i + "if 1:\n" for i in range(1, 120)) + " " * 120 + "x",
+    "'" + "\\N{BULLET}" * 100,
+    "lambda: " * 500 + "1",
+    "x" + "+x" * 20000,
+]
+
+
+@pytest.mark.parametrize("code", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_code_is_reported_on_not_fallen_over(look: Look, code: str) -> None:
     assert look([code]).findings

@@ -8,7 +8,7 @@ from tests.support.platform import notebook
 from tests.unit.preflight.conftest import Look, only
 
 FINE = {
-    "comprehensions": ["xs = [1]\nys = [x * y for x in xs for y in xs if x]\n{k: v for k, v in ys}"],
+    "comprehensions": ["xs = [1]\nys = [x * y for x in xs for y in xs if x]\n{k: k for k in ys}"],
     "functions use what comes later": ["def f():\n    return later", "later = 1", "f()"],
     "mutual recursion": ["def a(n):\n    return b(n)\ndef b(n):\n    return n and a(n - 1)\na(3)"],
     "classes": ["class A:\n    x = 1\n    y = x\n    def m(self): return A().x\nA().m()"],
@@ -19,7 +19,7 @@ FINE = {
     "tried name": ["try:\n    unicode\nexcept NameError:\n    unicode = str"],
     "history": ["1 + 1", "_, __, In, Out, _1, _i2", "display(get_ipython())"],
     "del and again": ["x = 1\ndel x\nx = 2", "x"],
-    "await at the top": ["import asyncio\nawait asyncio.sleep(0)", "async def f(): return 1\nawait f()"],
+    "await at the top": ["import asyncio as a\nawait a.sleep(0)", "async def f(): pass\nawait f()"],
     "magics": [
         "%load_ext autoreload\n%time m = 1\nfiles = !ls -l \\\n  /tmp\n?print\nm?",
         "print(m, files)",
@@ -29,8 +29,8 @@ FINE = {
         "text = '''\n%s\n!x\n''' % 1\n(m\n % 2)",
     ],
     "loops and with": ["for i in range(3): pass\nwith open('/dev/null') as f: pass", "i, f"],
-    "decorators and defaults": ["d = 1\ndef f(x=d, *a, k: int = d, **kw):\n    return x, a, k, kw\nf()"],
-    "nested functions": ["def f(a):\n    def g():\n        nonlocal a\n        a += 1\n    return g\nf(1)"],
+    "decorators and defaults": ["d = 1\ndef f(x=d, *a, k: int = d, **kw):\n    return x, a, k, kw"],
+    "nested": ["def f(a):\n    def g():\n        nonlocal a\n        a += 1\n    return g\nf(1)"],
     "lambda": ["f = lambda q: q + r", "r = 1", "f(1)"],
 }  # fmt: skip
 

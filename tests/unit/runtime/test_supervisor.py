@@ -234,3 +234,60 @@ def test_it_outlives_who_started_it(attempt: Attempt) -> None:
     wait_for((attempt.folder / "result.json").exists)
     assert attempt.result()["reason"] is None
     assert (attempt.folder / "end").exists()
+
+
+def test_a_job_that_starts_too_many_processes_is_stopped(attempt: Attempt) -> None:
+    """Harmless without the limit too: 300 sleeping processes that end by themselves."""
+    bomb = (
+        "import os, time\n"
+        "for _ in range(300):\n"
+        "    if os.fork() == 0:\n"
+        "        time.sleep(15); os._exit(0)\n"
+        "time.sleep(15)\n"
+    )
+    attempt.spec([sys.executable, "-c", bomb], limits={"processes": 50})
+    began = time.monotonic()
+    result = attempt.run()
+    assert time.monotonic() - began < 12
+    assert result["reason"] == "too-many-processes", result
+    assert "50 processes" in result["message"]
+
+
+def test_a_job_that_fills_the_disk_is_stopped(attempt: Attempt) -> None:
+    writer = (
+        "import time\n"
+        "for n in range(200):\n"
+        "    open(f'job/{n}', 'wb').write(bytes(1_000_000)); time.sleep(0.02)\n"
+        "time.sleep(20)\n"
+    )
+    attempt.spec([sys.executable, "-c", writer], limits={"disk": 20_000_000})
+    began = time.monotonic()
+    result = attempt.run()
+    assert time.monotonic() - began < 15
+    assert result["reason"] == "disk-full", result
+    assert "may have 19 MiB" in result["message"]
+
+
+def test_one_file_cannot_be_larger_than_the_disk_limit(attempt: Attempt) -> None:
+    writer = "open('job/x', 'wb').write(bytes(30_000_000))"
+    result = attempt.spec([sys.executable, "-c", writer], limits={"disk": 20_000_000}).run()
+    assert (attempt.own / "x").stat().st_size <= 20_000_000
+    assert result["reason"] in ("user-error", "disk-full")
+
+
+def test_the_bell_is_rung_when_it_starts_and_ends(attempt: Attempt) -> None:
+    import socket
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        os.chdir(attempt.folder.parents[1])
+        bell.bind("bell")
+        bell.settimeout(20)
+        attempt.shell("true").launch()
+        assert bell.recv(8) and bell.recv(8)
+        attempt.finish()
+
+
+def test_a_link_in_place_of_the_error_file_is_not_followed(attempt: Attempt) -> None:
+    (attempt.folder / "secret").write_text(json.dumps({"message": "a secret of the platform"}))
+    result = attempt.shell("ln -s ../secret job/error.json; exit 4").run()
+    assert "secret" not in result["message"]

@@ -101,8 +101,12 @@ class Machine(RuleBasedStateMachine):
         held = slow.leadership.own.hold() and slow.leadership.leader.hold()
         self.time.ahead += 60
         other.tick()
+        for key in list(self.engine.supervisors.alive):  # so that there is something to do
+            self.engine.supervisors.finish(self.engine.attempts.root, key, None)
+        self.engine.submit()
         before = self.rows()
         if held:
+            assert other.leadership.own._held and other.leadership.leader._held
             for change in (slow.settler.settle, slow.dispatcher.dispatch):
                 with suppress(LeaseLost):
                     change()

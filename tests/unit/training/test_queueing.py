@@ -190,9 +190,7 @@ def test_equal_users_get_equal_parts_in_the_long_run():
     jobs += [a_job(400 + n, owner="bob", cpus=2) for n in range(400)]
     real = {job.id: chance.uniform(5, 15) for job in jobs}
     machine = Machine(jobs, Limits(), real, {})
-    while min(
-        len([j for j in machine.waiting.values() if j.owner == o]) for o in "ann bob".split()
-    ):
+    while min(len([j for j in machine.waiting.values() if j.owner == o]) for o in ("ann", "bob")):
         machine.start()
         machine.now, job_id = heapq.heappop(machine.ends)
         one = machine.running.pop(job_id)
