@@ -236,6 +236,7 @@ def _end(process: subprocess.Popen[bytes], dlsys: Path) -> None:
         process.wait(15)
     except subprocess.TimeoutExpired:
         process.kill()
+        process.wait()
     told = dlsys / "platform.json"
     if told.exists():
         pid = json.loads(told.read_text())["pid"]

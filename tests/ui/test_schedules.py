@@ -86,7 +86,7 @@ def test_it_is_there_after_a_reload(screen: Screen) -> None:
     # the layout is kept a moment after it changed
     screen.page.wait_for_timeout(1500)
     screen.load(query="")
-    screen.page.locator(".lm-DockPanel-tabBar .lm-TabBar-tab", has_text="report").last.click()
+    screen.page.locator(".lm-TabBar-tab[data-id^='dlsys-schedule-']").click()
     expect(screen.tab.get_by_role("button", name="Run now")).to_be_visible(timeout=60_000)
 
 
@@ -94,7 +94,7 @@ def test_a_file_is_followed_from_the_file_browser(screen: Screen) -> None:
     screen.file_menu("report.ipynb", "Schedule…")
     screen.tab.get_by_text("The file as it is then").click()
     screen.tab.get_by_text("Data, parameters and resources").click()
-    screen.tab.get_by_label("day").fill("4")
+    screen.tab.get_by_label("day", exact=True).fill("4")
     screen.tab.get_by_text("More: missed and overlapping times, name").click()
     screen.tab.get_by_label("Name of the schedule").fill("fourth day")
     screen.tab.get_by_role("button", name="Copy as…").click()

@@ -2759,6 +2759,14 @@ export interface components {
             follow: boolean;
             /** Id */
             id: string;
+            /**
+             * Inputs
+             * @description Dataset reference for each input name.
+             * @default {}
+             */
+            inputs: {
+                [key: string]: string;
+            };
             last_firing?: components["schemas"]["Firing"] | null;
             /**
              * Missed
@@ -2780,6 +2788,13 @@ export interface components {
             overlap: "queue" | "skip" | "replace";
             /** Owner */
             owner: string;
+            /**
+             * Parameters
+             * @default {}
+             */
+            parameters: {
+                [key: string]: unknown;
+            };
             /**
              * Path
              * @default
@@ -4960,7 +4975,9 @@ export interface operations {
     };
     "jobs.queue": {
         parameters: {
-            query?: never;
+            query?: {
+                limit?: number;
+            };
             header?: never;
             path: {
                 project: string;

@@ -74,7 +74,7 @@ function WorkerCard(props: { worker: Worker; jobs: readonly Job[] }): React.Reac
         all={worker.cpus}
         load={worker.cpu_load}
         loadLabel={trans.__('· busy')}
-        show={metric}
+        show={cores}
       />
       <Gauge
         label={trans.__('Memory')}
@@ -90,7 +90,7 @@ function WorkerCard(props: { worker: Worker; jobs: readonly Job[] }): React.Reac
       </small>
       <Facts
         items={[
-          [trans.__('Jobs are kept apart by'), isolation?.words || isolation?.account],
+          [trans.__('Isolation of jobs'), isolation?.words || isolation?.account],
           [
             trans.__('Warm start'),
             warm ? (
@@ -165,6 +165,7 @@ function RunningJobs(props: {
     return <p className="jp-dlsys-Weak">{trans.__('Nothing runs now.')}</p>;
   }
   const gpus = props.jobs.some(job => job.resources.gpus);
+  const hints = [...props.usage.values()].some(use => use.hints?.length);
   return (
     <div className="jp-dlsys-Scroll">
       <table className="jp-dlsys-Table jp-mod-roomy">
@@ -175,12 +176,18 @@ function RunningJobs(props: {
             <th>{trans.__('CPU')}</th>
             <th>{trans.__('Memory')}</th>
             {gpus ? <th>{trans.__('GPU')}</th> : null}
-            <th>{trans.__('What it says')}</th>
+            {hints ? <th>{trans.__('Hint')}</th> : null}
           </tr>
         </thead>
         <tbody>
           {props.jobs.map(job => (
-            <JobUsageRow key={job.id} job={job} usage={props.usage.get(job.id)} gpus={gpus} />
+            <JobUsageRow
+              key={job.id}
+              job={job}
+              usage={props.usage.get(job.id)}
+              gpus={gpus}
+              hints={hints}
+            />
           ))}
         </tbody>
       </table>
@@ -192,6 +199,7 @@ function JobUsageRow(props: {
   job: Job;
   usage: JobUsage | undefined;
   gpus: boolean;
+  hints: boolean;
 }): React.ReactElement {
   const { trans, open } = useEnv();
   const { job } = props;
@@ -210,7 +218,7 @@ function JobUsageRow(props: {
       <Use
         values={points.map(point => point.cpus)}
         label={trans.__('CPUs of %1', job.name)}
-        now={last ? trans.__('%1 of %2', metric(round(last.cpus)), job.resources.cpus) : ''}
+        now={last ? trans.__('%1 of %2', cores(last.cpus), job.resources.cpus) : ''}
       />
       <Use
         values={points.map(point => point.memory_bytes)}
@@ -224,12 +232,12 @@ function JobUsageRow(props: {
           now={typeof last?.gpu_utilization === 'number' ? percent(last.gpu_utilization) : ''}
         />
       ) : null}
-      <td>{(props.usage?.hints ?? []).join(' ')}</td>
+      {props.hints ? <td>{(props.usage?.hints ?? []).join(' ')}</td> : null}
     </tr>
   );
 }
 
-const round = (value: number): number => Math.round(100 * value) / 100;
+const cores = (value: number): string => metric(Math.round(100 * value) / 100);
 
 function Use(props: { values: number[]; label: string; now: string }): React.ReactElement {
   return (
@@ -271,7 +279,7 @@ function Queue(props: { entries: readonly QueueEntry[] }): React.ReactElement {
                     .join(' · ')}
                 </small>
               </td>
-              <td>
+              <td className="jp-dlsys-Needs">
                 <Needs resources={entry.resources} />
               </td>
               <td>{entry.reason}</td>
@@ -302,10 +310,9 @@ function IdleKernels(props: IComputeView): React.ReactElement {
   if (props.idle.length === 0) {
     return (
       <p className="jp-dlsys-Weak">
-        {trans.__(
-          'None: of %1 kernels here, all did something in the last 10 minutes.',
-          props.kernels
-        )}
+        {props.kernels
+          ? trans.__('None: every kernel here did something in the last 10 minutes.')
+          : trans.__('No kernel runs on this Jupyter server.')}
       </p>
     );
   }

@@ -16,7 +16,7 @@ export function PolicyFields(props: {
   const missed: IPolicies['missed'][] = ['last', 'all', 'skip'];
   const overlap: IPolicies['overlap'][] = ['queue', 'skip', 'replace'];
   return (
-    <div className="jp-dlsys-Grid">
+    <div className="jp-dlsys-Grid jp-mod-wide">
       <Field label={trans.__('Times while the system was off')}>
         <select
           className="jp-dlsys-Input"

@@ -75,11 +75,11 @@ function ScheduleBody(props: IScheduleForm & { info: NotebookInfo }): React.Reac
           onReveal={props.onReveal}
           onFix={fix}
         />
-        <details className="jp-dlsys-More">
+        <details className="jp-dlsys-Fold">
           <summary>{trans.__('Data, parameters and resources')}</summary>
           <SubmissionFields {...props} value={value} change={changeValue} />
         </details>
-        <details className="jp-dlsys-More">
+        <details className="jp-dlsys-Fold">
           <summary>{trans.__('More: missed and overlapping times, name')}</summary>
           <PolicyFields value={plan} change={change} />
           <NameField name={plan.name} onChange={name => change({ name })} />

@@ -54,7 +54,7 @@ export function ScheduleView(props: IScheduleView): React.ReactElement {
             [trans.__('When the last job still runs'), overlapWord(trans, schedule.overlap)]
           ]}
         />
-        <ScheduleActions {...props} editing={editing} onEdit={() => setEditing(!editing)} />
+        <ScheduleActions {...props} editing={editing} onEdit={() => setEditing(true)} />
       </header>
       {editing ? <EditForm {...props} onDone={() => setEditing(false)} /> : null}
       <div className="jp-dlsys-Split">
@@ -101,11 +101,9 @@ function ScheduleActions(
           label={schedule.paused ? trans.__('Resume') : trans.__('Pause')}
           onClick={() => act(props.onPause(!schedule.paused))}
         />
-        <Button
-          icon={editIcon}
-          label={props.editing ? trans.__('Do not edit') : trans.__('Edit')}
-          onClick={props.onEdit}
-        />
+        {props.editing ? null : (
+          <Button icon={editIcon} label={trans.__('Edit')} onClick={props.onEdit} />
+        )}
         <CopyMenu copies={showCopies(schedule)} />
         {sure ? (
           <Confirm

@@ -7,7 +7,6 @@ import {
   kernelIcon,
   notebookIcon,
   offlineBoltIcon,
-  runningIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
 import type { LabIcon } from '@jupyterlab/ui-components';
@@ -240,7 +239,7 @@ function ComputeSection(props: { workers: readonly Worker[]; queued: number }): 
       tone="idle"
       list={list}
       action={{
-        icon: runningIcon,
+        icon: kernelIcon,
         label: trans.__('Open Compute'),
         run: () => open({ kind: 'compute' })
       }}

@@ -139,7 +139,7 @@ function ResourceFields(props: IFields & { gpus: number }): React.ReactElement {
 function More(props: ISubmissionSource & IFields): React.ReactElement {
   const { trans } = useEnv();
   return (
-    <details className="jp-dlsys-More">
+    <details className="jp-dlsys-Fold">
       <summary>{trans.__('More')}</summary>
       <div className="jp-dlsys-Grid">
         <LimitFields {...props} />

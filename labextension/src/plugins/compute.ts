@@ -1,6 +1,6 @@
 import { ILayoutRestorer } from '@jupyterlab/application';
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
-import { runningIcon } from '@jupyterlab/ui-components';
+import { kernelIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
 import { IDlsys } from '../tokens';
@@ -19,7 +19,7 @@ export const computePlugin: JupyterFrontEndPlugin<void> = {
       namespace: 'compute',
       label: dlsys.trans.__('Compute'),
       caption: dlsys.trans.__('Machines, what jobs use, the queue and idle kernels'),
-      icon: runningIcon,
+      icon: kernelIcon,
       args: {},
       key: () => 'all',
       title: () => dlsys.trans.__('Compute'),

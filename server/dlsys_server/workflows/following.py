@@ -29,7 +29,7 @@ def place(caller: Principal, account: str, path: str) -> str:
     if not path.startswith("/") or "\0" in path:
         raise InvalidInput(
             f"'{path}' is not an absolute path." if path else "The path of the file is missing.",
-            hint="Name the file to follow like /home/me/report.ipynb.",
+            hint="Name the file to follow by its whole path, e.g. /data/report.ipynb.",
         )
     return os.path.realpath(path)
 

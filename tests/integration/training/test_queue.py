@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from jupyter_dlsys.client.client import connect
 from tests.support.platform import PROJECT, RunningPlatform
 
 pytestmark = pytest.mark.integration
@@ -39,6 +44,24 @@ def shown(platform: RunningPlatform, job: str):
     )
 
 
+def doors_show_the_same(platform: RunningPlatform, last: str) -> None:
+    """The command line and the SDK."""
+
+    def dlsys(*words: str) -> str:
+        command = [str(Path(sys.executable).with_name("dlsys")), *words]
+        where = {**os.environ, "DLSYS_HOME": str(platform.home), "COLUMNS": "200"}
+        done = subprocess.run(command, env=where, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert json.loads(dlsys("jobs", "queue", "--json"))[2]["job"] == last
+    assert "2 ahead of you" in dlsys("jobs", "queue")
+    told = dlsys("jobs", "show", last)
+    assert "Waiting for 2 free CPUs (2 ahead of you)" in told and "forecast" in told
+    with connect(home=platform.home) as client:
+        assert [entry.job for entry in client.jobs.queue()][2] == last
+
+
 def test_the_queue_shows_places_and_reasons_and_starts_in_that_order(platform, holding):
     first, wide, urgent = (
         quick(platform),
@@ -58,6 +81,7 @@ def test_the_queue_shows_places_and_reasons_and_starts_in_that_order(platform, h
     assert [e["job"] for e in platform.get("/queue", limit=1)] == [urgent]
     listed = {j["id"]: j for j in platform.get("/jobs")["items"]}
     assert listed[wide]["reason"] == entries[2]["reason"] and listed[wide]["queue_position"] == 3
+    doors_show_the_same(platform, wide)
     cancel(platform, holding)
     ended = [platform.wait_for(job) for job in (urgent, first, wide)]
     assert [j["state"] for j in ended] == ["succeeded"] * 3

@@ -165,6 +165,27 @@ def test_jobs_start_after_those_they_wait_for_or_are_skipped_with_words(make_que
     assert row.reason == f"Skipped: train ({second}) failed" and row.finished_at
 
 
+@pytest.mark.postgres
+def test_the_queue_is_the_same_on_postgresql(postgres_url):
+    queue = Queue(postgres_url)
+    begin = clock.now() - timedelta(seconds=30)
+    past = {"parameters": {"b": 1, "a": 2}, "started_at": begin, "finished_at": clock.now()}
+    queue.add_all([{"state": "succeeded", **past}] * 3)
+    first = queue.add(parameters={"a": 2, "b": 1}, cpus=2.0)
+    second, other = queue.add(after=[first]), queue.add(owner="bob")
+    place = queue.explainer.picture().place(second)
+    assert place.reason == f"Waiting for train ({first}) to succeed" and place.position == 3
+    assert place.forecast.based_on == 3
+    queue.dispatcher.dispatch()
+    assert queue.launched == [other]
+    queue.set(other, state="succeeded", started_at=begin, finished_at=clock.now())
+    queue.dispatcher.dispatch()
+    queue.set(first, state="lost", finished_at=clock.now())
+    queue.dispatcher.dispatch()
+    assert queue.launched == [other, first] and queue.row(second).state == "skipped"
+    queue.database.close()
+
+
 def test_a_chain_is_skipped_to_its_end(make_queue):
     queue = make_queue()
     failed = queue.add("cancelled", name="a")

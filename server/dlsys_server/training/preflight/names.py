@@ -13,6 +13,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 from pyflakes import messages
 from pyflakes.checker import Checker
@@ -42,6 +43,8 @@ ALIASES = {
     "tqdm": "from tqdm.auto import tqdm",
     "Path": "from pathlib import Path",
 }
+MOST = 60
+"""Names that are told of."""
 MODULES = frozenset({"torch", "mlflow", "os", "sys", "re", "json", "math", "time", "random"})
 
 
@@ -62,7 +65,7 @@ def look(subject: Subject) -> Iterator[Finding]:
         return
     cells = [c for c in subject.cells if c.tree is not None]
     defined = {cell.index: cell.tree_index.bound for cell in cells}
-    uses = list(_uses(subject, cells))
+    uses = list(islice(_uses(subject, cells), MOST))
     wild = any(cell.wild for cell in cells) or _runs_text(cells)
     for use in uses:
         later = next(

@@ -35,6 +35,8 @@ PLACEHOLDER = re.compile(
 )
 LEAST_BITS = 3.0
 LONGEST_LINE = 4000
+MAX_TEXT = 2**20
+"""Characters that are looked at, of code and text together."""
 
 
 def look(subject: Subject) -> Iterator[Finding]:
@@ -56,10 +58,13 @@ def look(subject: Subject) -> Iterator[Finding]:
 def _texts(subject: Subject) -> Iterator[tuple[int, str]]:
     notebook = subject.codes.notebook
     if notebook is None:
-        yield 0, subject.body.source.content
+        yield 0, subject.body.source.content[:MAX_TEXT]
         return
+    left = MAX_TEXT
     for index, cell in enumerate(notebook["cells"]):
-        yield index, text_of(cell)
+        text = text_of(cell)[:left]
+        left -= len(text)
+        yield index, text
 
 
 def _secret_in(line: str) -> tuple[str, str] | None:
