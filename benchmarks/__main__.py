@@ -11,7 +11,10 @@ from rich.console import Console
 
 from benchmarks.figures import Figure, as_json, missing, print_table
 
-NAMES = ("bundle", "platform_idle", "datasets", "gateway", "lab_start", "jobs", "lab")
+NAMES = (
+    *("bundle", "platform_idle", "datasets", "gateway", "lab_start"),
+    *("jobs", "jobs_throughput", "jobs_table", "lab"),
+)
 
 
 def main() -> None:
@@ -21,6 +24,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="few, short samples")
     parser.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
     asked = parser.parse_args()
+    asked.names = [name.replace("-", "_") for name in asked.names]
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
     console = Console(stderr=asked.json, width=None if sys.stdout.isatty() else 160)

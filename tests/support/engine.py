@@ -168,9 +168,7 @@ class Engine:
         finisher = Finisher(own, self.keeper, self.announcer, self.capacity)
         closer = Closer(own, attempts, metadata, self.checkpoints, worker)  # type: ignore[arg-type]
         settler = Settler(own, launcher, finisher, closer, self.announcer, worker)
-        turns = Turns(
-            self.capacity, Limits(), Durations(database), Shares(database, self.capacity)
-        )
+        turns = Turns(self.capacity, Limits(), Durations(database), Shares(database, self.capacity))
         dispatcher = Dispatcher(leadership, Gatherer(), turns, launcher, self.announcer)
         return Scheduler(leadership, self.capacity, launcher, settler, dispatcher)
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -143,21 +144,22 @@ class Screen:
 @pytest.fixture(scope="module")
 def lab(session_root: Path) -> Iterator[Lab]:
     """JupyterLab on a workspace with data and the example notebook, under a base URL of its own."""
-    workspace, home = session_root / "ws", session_root / "uihome"
+    root = Path(tempfile.mkdtemp(prefix="u", dir=session_root))  # each file has a Lab of its own
+    workspace, home = root / "ws", root / "uihome"
     workspace.mkdir()
     home.mkdir()
     _write_data(workspace)
     shutil.copy(ROOT / "examples" / "train_text.ipynb", workspace)
     port = ports.free_port()
-    dlsys = session_root / "uidl"
-    environment = _environment(session_root, home, dlsys)
-    log = (session_root / "lab.log").open("wb")
+    dlsys = root / "uidl"
+    environment = _environment(root, home, dlsys)
+    log = (root / "lab.log").open("wb")
     process = subprocess.Popen(
         _command(port, workspace), cwd=workspace, env=environment, stdout=log, stderr=log
     )
     found = Lab(f"http://127.0.0.1:{port}/x/", workspace, dlsys)
     try:
-        _wait(found, process, session_root / "lab.log")
+        _wait(found, process, root / "lab.log")
         yield found
     finally:
         _end(process, dlsys)

@@ -97,6 +97,7 @@ def test_a_notebook_runs_as_a_job(screen: Screen) -> None:
 
 
 def test_curves_draw_while_the_job_runs(screen: Screen) -> None:
+    screen.tab.get_by_role("tab", name="Curves").click()
     expect(screen.tab.locator(".uplot canvas").first).to_be_visible(timeout=120_000)
     assert screen.badge() in ("Running", "Done")
     screen.picture("job-live")

@@ -95,7 +95,7 @@ class Attempts:
             command = sandboxed(command, self.settings.home, own)
         return {
             "command": command,
-            "env": {**inherited_environment(), **env, **job.variables},
+            "env": {**inherited_environment(), **env},
             "cwd": str(own / "work"),
             "timeout": job.timeout_seconds,
             "grace": TIMEOUT_GRACE,

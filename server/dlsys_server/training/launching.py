@@ -169,6 +169,10 @@ class Launcher:
     def _environment(self, job: JobRow, secret: str) -> dict[str, str]:
         url = self.platform_url()
         return {
+            # Libraries would else start a thread for each core, and jobs side by side then starve.
+            "OMP_NUM_THREADS": str(max(1, math.ceil(job.cpus))),
+            **_share(job),
+            **job.variables,
             "DLSYS_URL": url,
             "DLSYS_TOKEN": secret,
             "DLSYS_PROJECT": job.project,
@@ -182,8 +186,6 @@ class Launcher:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "MLFLOW_ENABLE_ASYNC_LOGGING": "false",
             "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-            # Libraries would else start a thread for each core, and jobs side by side then starve.
-            "OMP_NUM_THREADS": str(max(1, math.ceil(job.cpus))),
             "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # the order of nvidia-smi, from which the ids are
             "CUDA_VISIBLE_DEVICES": ",".join(job.gpu_ids),
         }
@@ -196,6 +198,18 @@ class Launcher:
                 values = {"exit_reason": "launch-failed", "finished_at": clock.now()}
                 if move(session, row, "failed", reason=reason, **values):
                     self.announcer.changed(session, job.id)
+
+
+def _share(job: JobRow) -> dict[str, str]:
+    """What keeps a job to its part of a GPU that others use too; by agreement, not by force."""
+    if job.gpu_share >= 1:
+        return {}
+    share = f"{job.gpu_share:g}"
+    return {
+        "DLSYS_GPU_SHARE": share,
+        "PYTORCH_ALLOC_CONF": f"per_process_memory_fraction:{share}",
+        "XLA_PYTHON_CLIENT_MEM_FRACTION": share,
+    }
 
 
 def _tags(job: JobRow) -> dict[str, str]:

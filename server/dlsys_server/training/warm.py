@@ -128,6 +128,8 @@ class Warm:
             return "A cold start was asked for."
         if variable := needs_fresh_process(job.variables):
             return f"It sets {variable}, which libraries read when they are imported."
+        if job.gpu_share < 1:
+            return "It shares a GPU; its part is read when torch is imported."
         if self.settings.sandbox != "off":
             return "It runs in a sandbox, which needs a new process."
         if not self.settings.warm:

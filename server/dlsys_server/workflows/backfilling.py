@@ -65,13 +65,14 @@ def write(
 ) -> list[FiringRow]:
     """Make these times pending, in the caller's transaction; those that really became so."""
     wanted = (FiringRow.schedule_id == row.id, FiringRow.due_at.in_(found))
+    # New ones first: this waits for a loop that writes the same times, and then sees what it skipped.
+    write_planned(session, database, row, [Planned(due) for due in found], now, manual=True)
     session.execute(
         update(FiringRow)
         .where(*wanted, FiringRow.state.in_(REOPENED), FiringRow.job_id.is_(None))
         .values(state="pending", reason="", manual=True, created_at=now)
         .execution_options(synchronize_session=False)
     )
-    write_planned(session, database, row, [Planned(due) for due in found], now, manual=True)
     query = select(FiringRow).where(*wanted, FiringRow.created_at == now)
     return list(session.scalars(query.order_by(FiringRow.due_at)))
 

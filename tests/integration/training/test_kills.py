@@ -8,6 +8,7 @@ makes it longer. The scheduling of the machine is not repeated, so neither is th
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import signal
@@ -35,12 +36,20 @@ BLOWS = 0.5
 """Of all kinds, for each job."""
 PATIENCE_SECONDS = 120
 ENDED = ("succeeded", "failed", "cancelled", "lost", "skipped")
+DECK = {
+    "kill_platform": 2,
+    "kill_supervisor": 6,
+    "kill_process": 6,
+    "kill_zygote": 2,
+    "cut_database": 4,
+}
 LINES = 5
 CODE = f"""
 import os, time
 def note(word):
     out = os.open(marks, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.write(out, f"{{os.environ['DLSYS_JOB_ID']}} {{os.environ['DLSYS_ATTEMPT']}} {{word}}\\n".encode())
+    job, attempt = os.environ["DLSYS_JOB_ID"], os.environ["DLSYS_ATTEMPT"]
+    os.write(out, f"{{job}} {{attempt}} {{word}}\\n".encode())
     os.close(out)
 note("begin")
 for number in range({LINES}):
@@ -62,6 +71,7 @@ class Chaos:
         self.open: set[str] = set()
         self.hit: set[tuple[str, int]] = set()
         self.done: Counter[str] = Counter()
+        self.deck: list[str] = []
 
     # -- as a client that does not give up
 
@@ -86,7 +96,7 @@ class Chaos:
         }
         if self.chance.random() < 0.25:
             cells = notebook(CODE, parameters="marks, seconds, fails = '', 0, False")
-            source = {"path": "t.ipynb", "content": httpx_json(cells)}
+            source = {"path": "t.ipynb", "content": json.dumps(cells)}
         else:
             source = {"path": "t.py", "content": READ + CODE}
         retries = self.chance.choice((0, 3, 20, 20, 20))
@@ -94,7 +104,11 @@ class Chaos:
         key = f"kill-{SEED}-{len(self.jobs)}"
         made = self.ask("POST", "/jobs", json=body, headers={"Idempotency-Key": key})
         assert made["id"] not in self.jobs
-        self.jobs[made["id"]] = {"what": what, "retries": retries, "notebook": "nb" in source["path"]}
+        self.jobs[made["id"]] = {
+            "what": what,
+            "retries": retries,
+            "notebook": "nb" in source["path"],
+        }
         self.open.add(made["id"])
 
     def look(self) -> None:
@@ -112,15 +126,12 @@ class Chaos:
     # -- and as misfortune
 
     def strike(self) -> None:
-        blows = {
-            "platform": (2, self.kill_platform),
-            "supervisor": (6, self.kill_supervisor),
-            "process": (6, self.kill_process),
-            "zygote": (2, self.kill_zygote),
-            "database": (4, self.cut_database),
-        }
-        name = self.chance.choices(list(blows), [weight for weight, _ in blows.values()])[0]
-        if blows[name][1]():
+        """The next of a shuffled deck, so that each kind has its turn."""
+        if not self.deck:
+            self.deck = [name for name, weight in DECK.items() for _ in range(weight)]
+            self.chance.shuffle(self.deck)
+        name = self.deck.pop()
+        if getattr(self, name)():
             self.done[name] += 1
 
     def kill_platform(self) -> bool:
@@ -205,10 +216,6 @@ class Chaos:
             time.sleep(0.05)
 
 
-def httpx_json(value: Any) -> str:
-    return httpx.Request("POST", "http://x", json=value).content.decode()
-
-
 def check(chaos: Chaos, job_id: str, marks: Counter[tuple[str, int, str]]) -> None:
     """Everything that is promised of one job."""
     about = chaos.jobs[job_id]
@@ -264,15 +271,17 @@ def check_events(chaos: Chaos, job: dict[str, Any], story: str) -> None:
 @contextlib.contextmanager
 def a_platform(root: Path, **environment: str) -> Iterator[RunningPlatform]:
     home = Path(tempfile.mkdtemp(prefix="k", dir=root))
-    running = RunningPlatform(home, DLSYS_CPUS="4", **environment).start()
-    yield running
-    running.stop()
+    running = RunningPlatform(home, DLSYS_CPUS="4", **environment)
+    try:
+        yield running.start()
+    finally:
+        running.stop()
     left = processes.end_leftovers(home)
     assert not left, "processes outlived their jobs:\n" + "\n".join(left)
 
 
 def storm(running: RunningPlatform, marks: Path, count: int) -> None:
-    print(f"seed {SEED}: DLSYS_KILL_SEED={SEED} repeats these choices")  # noqa: T201
+    print(f"seed {SEED}: DLSYS_KILL_SEED={SEED} repeats these choices")
     chaos = Chaos(running, marks, random.Random(SEED))
     chaos.run(count)
     lines = Counter(tuple(line.split()) for line in marks.read_text().splitlines())
@@ -283,8 +292,8 @@ def storm(running: RunningPlatform, marks: Path, count: int) -> None:
         check(chaos, job_id, noted)
     running.wait(lambda: not folders(running), "the folders to be removed", 60)
     tried = sum(n > 1 for _, n in chaos.hit)
-    print(f"blows {dict(chaos.done)}, attempts hit {len(chaos.hit)}, later ones {tried}")  # noqa: T201
-    assert {"platform", "supervisor", "process"} <= set(chaos.done), chaos.done
+    print(f"blows {dict(chaos.done)}, attempts hit {len(chaos.hit)}, later ones {tried}")
+    assert {"kill_platform", "kill_supervisor", "kill_process"} <= set(chaos.done), chaos.done
 
 
 def pages(chaos: Chaos) -> Iterator[dict[str, Any]]:

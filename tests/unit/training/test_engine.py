@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,7 @@ class Time:
         real_time, real_monotonic, real_now = time.time, time.monotonic, clock.now
         patch.setattr(time, "time", lambda: real_time() + self.ahead)
         patch.setattr(time, "monotonic", lambda: real_monotonic() + self.ahead)
-        patch.setattr(
-            clock, "now", lambda: clock.from_epoch(real_now().timestamp() + self.ahead)
-        )
+        patch.setattr(clock, "now", lambda: clock.from_epoch(real_now().timestamp() + self.ahead))
 
 
 class Machine(RuleBasedStateMachine):
@@ -169,33 +168,39 @@ class Machine(RuleBasedStateMachine):
     # -- what holds all the time
 
     @invariant()
-    def what_has_ended_stays_as_it_is(self) -> None:
-        for job in self.jobs():
+    def all_of_it(self) -> None:
+        jobs = self.jobs()
+        self.what_has_ended_stays_as_it_is(jobs)
+        self.attempts_grow_within_what_is_allowed(jobs)
+        self.an_attempt_runs_once_and_alone(jobs)
+        self.slots_are_held_by_what_runs_only(jobs)
+        self.back_off_is_honoured(jobs)
+        self.attempt_rows_agree_with_their_job(jobs)
+        self.a_token_lives_as_long_as_its_attempt(jobs)
+
+    def what_has_ended_stays_as_it_is(self, jobs: list[JobRow]) -> None:
+        for job in jobs:
             now = (job.state, job.attempt, job.revision)
             assert self.ended.get(job.id, now) == now
             if job.state in TERMINAL_STATES:
                 self.ended[job.id] = now
 
-    @invariant()
-    def attempts_grow_within_what_is_allowed(self) -> None:
-        for job in self.jobs():
+    def attempts_grow_within_what_is_allowed(self, jobs: list[JobRow]) -> None:
+        for job in jobs:
             assert self.attempt[job.id] <= job.attempt <= job.retries + 1
             self.attempt[job.id] = job.attempt
 
-    @invariant()
-    def an_attempt_runs_once_and_alone(self) -> None:
+    def an_attempt_runs_once_and_alone(self, jobs: list[JobRow]) -> None:
         ran = Counter(self.engine.supervisors.ran)
         assert not [key for key, count in ran.items() if count > 1]
         alive = Counter(job for job, _ in self.engine.supervisors.alive)
         assert not [job for job, count in alive.items() if count > 1]
         for job, number in self.engine.supervisors.alive:
-            row = self.row(job)
+            row = next(row for row in jobs if row.id == job)
             assert row.attempt == number
             assert row.state in HOLDING
 
-    @invariant()
-    def slots_are_held_by_what_runs_only(self) -> None:
-        jobs = self.jobs()
+    def slots_are_held_by_what_runs_only(self, jobs: list[JobRow]) -> None:
         holding = [job for job in jobs if job.state in HOLDING]
         assert sum(job.cpus for job in holding) <= self.engine.capacity.cpus
         gpus = [gpu for job in holding for gpu in job.gpu_ids]
@@ -204,9 +209,8 @@ class Machine(RuleBasedStateMachine):
             if job.state == "queued":
                 assert (job.gpu_ids, job.spool_offset) == ([], 0)
 
-    @invariant()
-    def back_off_is_honoured(self) -> None:
-        for job in self.jobs():
+    def back_off_is_honoured(self, jobs: list[JobRow]) -> None:
+        for job in jobs:
             if job.state == "queued" and job.not_before:
                 self.due[job.id, job.attempt] = job.not_before.timestamp()
         with self.database.read() as session:
@@ -214,26 +218,24 @@ class Machine(RuleBasedStateMachine):
                 due = self.due.get((attempt.job_id, attempt.number), 0)
                 assert attempt.created_at.timestamp() >= due - 0.01
 
-    @invariant()
-    def attempt_rows_agree_with_their_job(self) -> None:
+    def attempt_rows_agree_with_their_job(self, jobs: list[JobRow]) -> None:
         with self.database.read() as session:
             rows = session.scalars(select(AttemptRow).order_by(AttemptRow.number)).all()
-        for job in self.jobs():
+        for job in jobs:
             tries = [row for row in rows if row.job_id == job.id]
             assert [row.number for row in tries] == list(range(1, len(tries) + 1))
             over = tries if job.state not in HOLDING else tries[:-1]
             assert all(row.state in TERMINAL_STATES and row.finished_at for row in over)
             if job.state in HOLDING:
                 assert (tries[-1].number, tries[-1].state) == (job.attempt, job.state)
-            for row, following in zip(tries, tries[1:], strict=False):
+            for row, following in pairwise(tries):
                 assert row.exit_reason in AGAIN
                 more = row.exit_reason == "out-of-memory"
                 assert (following.memory_bytes or 0) >= (row.memory_bytes or 0) * (1 + 0.4 * more)
 
-    @invariant()
-    def a_token_lives_as_long_as_its_attempt(self) -> None:
+    def a_token_lives_as_long_as_its_attempt(self, jobs: list[JobRow]) -> None:
         with self.database.read() as session:
-            for job in self.jobs():
+            for job in jobs:
                 query = select(func.count()).select_from(TokenRow)
                 count = session.scalar(query.where(TokenRow.subject == f"job/{job.id}"))
                 assert count <= (job.state in HOLDING)
@@ -251,12 +253,13 @@ class Machine(RuleBasedStateMachine):
             for key in list(supervisors.alive):
                 supervisors.finish(self.engine.attempts.root, key, None)
             self.time.ahead += 30
-            left = [job for job in self.jobs() if not (job.state in TERMINAL_STATES and job.run_closed)]
+            left = [
+                job for job in self.jobs() if not (job.state in TERMINAL_STATES and job.run_closed)
+            ]
             if not left:
                 break
         assert not left, [(job.state, job.reason) for job in left]
-        self.what_has_ended_stays_as_it_is()
-        self.an_attempt_runs_once_and_alone()
+        self.all_of_it()
         assert not [p for p in self.engine.attempts.root.iterdir() if p.is_dir()]
         for job in self.jobs():
             self.events_tell_the_whole_story(job)
@@ -266,7 +269,7 @@ class Machine(RuleBasedStateMachine):
             query = select(EventRow).where(EventRow.subject == f"job/{job.id}")
             events = session.scalars(query.order_by(EventRow.seq)).all()
         states = [e.payload["state"] for e in events if e.topic == "job.changed"]
-        for before, after in zip(states, states[1:], strict=False):
+        for before, after in pairwise(states):
             assert after == before or after in TRANSITIONS[before], states
         assert states[-1] == job.state
         number, heard = 1, Counter[tuple[str, int]]()
