@@ -66,10 +66,11 @@ def _through(
 
 
 def _submit(platform: RunningPlatform, ran: Path, number: int) -> str:
-    code = f"import os\nwith open({str(ran)!r}, 'a') as f: f.write(os.environ['DLSYS_JOB_ID']+'\\n')"
+    wrote = "f.write(os.environ['DLSYS_JOB_ID'] + '\\n')"
+    code = f"import os\nwith open({str(ran)!r}, 'a') as f: {wrote}"
     source: Any = notebook(code) if number % 2 else code
     name = "trivial.ipynb" if number % 2 else "trivial.py"
-    return str(platform.submit(source, name, name=f"trivial {number}")["id"])
+    return str(platform.submit(source, name)["id"])
 
 
 def _wait(platform: RunningPlatform) -> None:

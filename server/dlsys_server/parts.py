@@ -30,34 +30,8 @@ from dlsys_server.metadata.service import MetadataService
 from dlsys_server.serving.control import GatewayControl
 from dlsys_server.serving.rollout import Rollouts
 from dlsys_server.serving.service import ServingService
-from dlsys_server.training.accounts import Accounts
-from dlsys_server.training.announcing import Announcer
-from dlsys_server.training.attempts import Attempts
-from dlsys_server.training.checkpoints import Checkpoints
-from dlsys_server.training.closing import Closer
-from dlsys_server.training.compute import Compute
-from dlsys_server.training.dispatching import Dispatcher
-from dlsys_server.training.doorbell import Doorbell
-from dlsys_server.training.durations import Durations
-from dlsys_server.training.explaining import Explainer
-from dlsys_server.training.finishing import Finisher
-from dlsys_server.training.gathering import Gatherer
-from dlsys_server.training.gpus import GpuReader
-from dlsys_server.training.isolation import IsolationProbe
-from dlsys_server.training.keeping import Keeper
-from dlsys_server.training.launching import Launcher
-from dlsys_server.training.leading import Leadership
-from dlsys_server.training.machine import Machine
-from dlsys_server.training.repeating import Repeater
-from dlsys_server.training.sampling import Sampler
-from dlsys_server.training.scheduler import Scheduler
+from dlsys_server.training.room import Neighbours, TrainingRoom
 from dlsys_server.training.service import TrainingService
-from dlsys_server.training.settling import Settler
-from dlsys_server.training.sharing import Shares
-from dlsys_server.training.slots import Capacity, probe_capacity
-from dlsys_server.training.turns import Turns, limits_of
-from dlsys_server.training.warm import Warm
-from dlsys_server.training.worker import worker_name
 from dlsys_server.workflows.service import ScheduleService
 from jupyter_dlsys.contract.system import Health, PartHealth, PartState
 
@@ -83,11 +57,8 @@ class Parts:
     client: MlflowClient
     proxy: MlflowProxy
     metadata: MetadataService
-    scheduler: Scheduler
+    room: TrainingRoom
     training: TrainingService
-    warm: Warm
-    isolation: IsolationProbe
-    bell: Doorbell
     schedules: ScheduleService
     control: GatewayControl
     rollouts: Rollouts
@@ -102,20 +73,14 @@ class Parts:
         await asyncio.to_thread(self.database.migrate)
         await asyncio.to_thread(self.projects.ensure, DEFAULT_PROJECT, self.settings.user)
         await self.child.start()
-        self.bell.start()
-        self.scheduler.start()
-        await self.warm.start(await asyncio.to_thread(self.training.used))
-        self.training.compute.sampler.start()
+        await self.room.start(await asyncio.to_thread(self.training.used))
         self.rollouts.start()
         self.schedules.firer.start()
 
     async def stop(self) -> None:
         """Stop in the opposite order; jobs go on under their supervisors."""
         await asyncio.to_thread(self.schedules.firer.stop)
-        await asyncio.to_thread(self.scheduler.stop)
-        await self.warm.stop()
-        self.bell.stop()
-        await asyncio.to_thread(self.training.compute.sampler.stop)
+        await self.room.stop()
         await asyncio.to_thread(self.rollouts.stop)
         await asyncio.to_thread(self.control.stop)
         await self.serving.close()
@@ -132,10 +97,8 @@ class Parts:
     def health(self) -> Health:
         """State of each part; the whole is as bad as what answers depend on."""
         parts = [self._database_health(), self._store_health(), self.child.health()]
-        parts += [_thread_health("scheduler", self.scheduler.error), self.control.health()]
+        parts += [*self.room.health(), self.control.health()]
         parts.append(_thread_health("rollouts", self.rollouts.error))
-        parts += [self.isolation.health(), self.warm.health()]
-        parts.append(_thread_health("usage", self.training.compute.sampler.error))
         parts.append(_thread_health("schedules", self.schedules.firer.error))
         states = {part.name: part.state for part in parts}
         worst: PartState = "ok"
@@ -175,37 +138,10 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     uploads = UploadService(settings)
     datasets = DatasetService(database, events, store, settings, uploads, lineage)
     snapshots = SnapshotService(database, events, store, settings, lineage)
-    announcer = Announcer(events)
-    warm, accounts = Warm(settings), Accounts(settings.job_account)
-    attempts = Attempts(settings, warm, accounts)
-    keeper = Keeper(store, attempts, settings.home / "cache")
-    leadership = Leadership.of(database, worker_name(attempts.root))
-    own, capacity = leadership.own_database, probe_capacity(settings)
-    checkpoints = Checkpoints(keeper, attempts)
-    launcher = Launcher(
-        own, store, attempts, announcer, snapshots, metadata, lineage, url, checkpoints
+    room = TrainingRoom(
+        Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
     )
-    finisher = Finisher(own, keeper, announcer, capacity)
-    closer = Closer(own, attempts, metadata, checkpoints, leadership.worker)
-    settler = Settler(own, launcher, finisher, closer, announcer, leadership.worker)
-    explainer, dispatcher = _queue(settings, database, leadership, capacity, launcher, announcer)
-    scheduler = Scheduler(leadership, capacity, launcher, settler, dispatcher)
-    isolation = IsolationProbe(settings, accounts, attempts.root)
-    compute = _compute(database, attempts, scheduler.capacity, isolation, warm)
-    bell = Doorbell(attempts.root, scheduler.wake)
-    repeater = Repeater(database, announcer, checkpoints)
-    training = TrainingService(
-        database,
-        store,
-        snapshots,
-        metadata,
-        scheduler,
-        keeper,
-        announcer,
-        compute,
-        repeater,
-        explainer,
-    )
+    training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, settings.user)
     snapshots.allowed = training.has_snapshot
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
@@ -229,45 +165,13 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         client,
         proxy,
         metadata,
-        scheduler,
+        room,
         training,
-        warm,
-        isolation,
-        bell,
         schedules,
         control,
         rollouts,
         serving,
         version,
-    )
-
-
-def _queue(
-    settings: Settings,
-    database: Database,
-    leadership: Leadership,
-    capacity: Capacity,
-    launcher: Launcher,
-    announcer: Announcer,
-) -> tuple[Explainer, Dispatcher]:
-    gatherer = Gatherer()
-    shares, durations = Shares(database, capacity), Durations(database)
-    turns = Turns(capacity, limits_of(settings), durations, shares)
-    dispatcher = Dispatcher(leadership, gatherer, turns, launcher, announcer)
-    return Explainer(database, gatherer, turns, launcher.blocked), dispatcher
-
-
-def _compute(
-    database: Database,
-    attempts: Attempts,
-    capacity: Capacity,
-    isolation: IsolationProbe,
-    warm: Warm,
-) -> Compute:
-    machine, gpus = Machine(), GpuReader(capacity.gpus)
-    sampler = Sampler(database, attempts, machine, gpus)
-    return Compute(
-        database, capacity, sampler, machine, gpus, isolation=isolation.look, warm=warm.info
     )
 
 

@@ -13,13 +13,9 @@ from sqlalchemy.orm import Session
 from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
-from dlsys_server.core.database import Database
 from dlsys_server.core.errors import NotFound
 from dlsys_server.core.events import EventFilter
 from dlsys_server.core.ids import new_id
-from dlsys_server.core.store import ObjectStore
-from dlsys_server.datasets.snapshots import SnapshotService
-from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
@@ -35,15 +31,10 @@ from jupyter_dlsys.contract.preflight import PreflightReport
 from jupyter_dlsys.contract.system import JobUsage, Worker
 
 from . import admission, sources
-from .announcing import Announcer
 from .binding import Binder
-from .compute import Compute
-from .explaining import Explainer
 from .finding import find_job
-from .keeping import Keeper
 from .preflight.looking import Looker
-from .repeating import Repeater
-from .scheduler import Scheduler
+from .room import TrainingRoom
 from .states import HOLDING
 from .stopping import Stopper
 from .tables import AttemptRow, JobRow
@@ -55,26 +46,15 @@ LOG_WINDOW = 2**20
 class TrainingService:
     """Submit, look, cancel."""
 
-    def __init__(
-        self,
-        database: Database,
-        store: ObjectStore,
-        snapshots: SnapshotService,
-        metadata: MetadataService,
-        scheduler: Scheduler,
-        keeper: Keeper,
-        announcer: Announcer,
-        compute: Compute,
-        repeater: Repeater,
-        explainer: Explainer,
-    ) -> None:
-        self.database, self.store, self.snapshots = database, store, snapshots
-        self.metadata, self.scheduler = metadata, scheduler
-        self.binder = Binder(snapshots)
-        self.keeper, self.announcer, self.compute = keeper, announcer, compute
-        self.repeater, self.stopper = repeater, Stopper(database, announcer)
-        self.explainer = explainer
-        self.looker = Looker(database, self.binder, explainer)
+    def __init__(self, room: TrainingRoom) -> None:
+        near = room.near
+        self.database, self.store, self.snapshots = near.database, near.store, near.snapshots
+        self.metadata, self.scheduler = near.metadata, room.scheduler
+        self.binder = Binder(near.snapshots)
+        self.keeper, self.announcer, self.compute = room.keeper, room.announcer, room.compute
+        self.repeater, self.stopper = room.repeater, Stopper(near.database, room.announcer)
+        self.explainer, self.warm = room.explainer, room.warm
+        self.looker = Looker(near.database, self.binder, room.explainer)
         self._environment: dict[str, Any] | None = None
 
     # -- submit
@@ -185,7 +165,7 @@ class TrainingService:
 
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""
-        self.scheduler.launcher.attempts.warm.want()
+        self.warm.want()
         return sources.inspect(body.source)
 
     def preflight(self, caller: Principal, project: str, body: SubmitRequest) -> PreflightReport:

@@ -1,0 +1,148 @@
+"""The training room, put together: what the platform starts, stops and asks for its health."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dlsys_server.core.database import Database
+from dlsys_server.core.events import EventLog
+from dlsys_server.core.settings import Settings
+from dlsys_server.core.store import ObjectStore
+from dlsys_server.datasets.snapshots import SnapshotService
+from dlsys_server.metadata.lineage import LineageService
+from dlsys_server.metadata.service import MetadataService
+from jupyter_dlsys.contract.system import PartHealth
+
+from .accounts import Accounts
+from .announcing import Announcer
+from .attempts import Attempts
+from .checkpoints import Checkpoints
+from .closing import Closer
+from .compute import Compute
+from .dispatching import Dispatcher
+from .doorbell import Doorbell
+from .durations import Durations
+from .explaining import Explainer
+from .finishing import Finisher
+from .gathering import Gatherer
+from .gpus import GpuReader
+from .isolation import IsolationProbe
+from .keeping import Keeper
+from .launching import Launcher
+from .leading import Leadership
+from .machine import Machine
+from .repeating import Repeater
+from .sampling import Sampler
+from .scheduler import Scheduler
+from .settling import Settler
+from .sharing import Shares
+from .slots import probe_capacity
+from .turns import Turns, limits_of
+from .warm import Warm
+from .worker import worker_name
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """What this room needs of the rooms below it."""
+
+    settings: Settings
+    database: Database
+    store: ObjectStore
+    events: EventLog
+    snapshots: SnapshotService
+    metadata: MetadataService
+    lineage: LineageService
+    platform_url: Callable[[], str]
+
+
+class TrainingRoom:
+    """Everything that runs jobs, built once; nothing is started."""
+
+    def __init__(self, near: Neighbours) -> None:
+        self.near = near
+        settings, database = near.settings, near.database
+        self.announcer = Announcer(near.events)
+        self.warm, accounts = Warm(settings), Accounts(settings.job_account)
+        self.attempts = Attempts(settings, self.warm, accounts)
+        self.keeper = Keeper(near.store, self.attempts, settings.home / "cache")
+        self.checkpoints = Checkpoints(self.keeper, self.attempts)
+        self.capacity = probe_capacity(settings)
+        self.isolation = IsolationProbe(settings, accounts, self.attempts.root)
+        leadership = Leadership.of(database, worker_name(self.attempts.root))
+        launcher = self._launcher(leadership)
+        self.explainer, dispatcher = self._queue(leadership, launcher)
+        settler = self._settler(leadership, launcher)
+        self.scheduler = Scheduler(leadership, self.capacity, launcher, settler, dispatcher)
+        self.bell = Doorbell(self.attempts.root, self.scheduler.wake)
+        self.compute = self._compute()
+        self.repeater = Repeater(database, self.announcer, self.checkpoints)
+
+    def _launcher(self, leadership: Leadership) -> Launcher:
+        near = self.near
+        return Launcher(
+            leadership.own_database,
+            near.store,
+            self.attempts,
+            self.announcer,
+            near.snapshots,
+            near.metadata,
+            near.lineage,
+            near.platform_url,
+            self.checkpoints,
+        )
+
+    def _queue(self, leadership: Leadership, launcher: Launcher) -> tuple[Explainer, Dispatcher]:
+        database, gatherer = self.near.database, Gatherer()
+        shares, durations = Shares(database, self.capacity), Durations(database)
+        turns = Turns(self.capacity, limits_of(self.near.settings), durations, shares)
+        dispatcher = Dispatcher(leadership, gatherer, turns, launcher, self.announcer)
+        return Explainer(database, gatherer, turns, launcher.blocked), dispatcher
+
+    def _settler(self, leadership: Leadership, launcher: Launcher) -> Settler:
+        own, worker = leadership.own_database, leadership.worker
+        finisher = Finisher(own, self.keeper, self.announcer, self.capacity)
+        closer = Closer(own, self.attempts, self.near.metadata, self.checkpoints, worker)
+        return Settler(own, launcher, finisher, closer, self.announcer, worker)
+
+    def _compute(self) -> Compute:
+        machine, gpus = Machine(), GpuReader(self.capacity.gpus)
+        sampler = Sampler(self.near.database, self.attempts, machine, gpus)
+        return Compute(
+            self.near.database,
+            self.capacity,
+            sampler,
+            machine,
+            gpus,
+            isolation=self.isolation.look,
+            warm=self.warm.info,
+        )
+
+    async def start(self, used: bool) -> None:
+        """Begin to run jobs. `used`: jobs have run here before, so the zygote is wanted at once."""
+        self.bell.start()
+        self.scheduler.start()
+        await self.warm.start(used)
+        self.compute.sampler.start()
+
+    async def stop(self) -> None:
+        """Stop; jobs go on under their supervisors."""
+        await asyncio.to_thread(self.scheduler.stop)
+        await asyncio.to_thread(self.compute.sampler.stop)
+        await self.warm.stop()
+        self.bell.stop()
+
+    def health(self) -> list[PartHealth]:
+        """Its parts, for /health."""
+        return [
+            _of_thread("scheduler", self.scheduler.error),
+            self.isolation.health(),
+            self.warm.health(),
+            _of_thread("usage", self.compute.sampler.error),
+        ]
+
+
+def _of_thread(name: str, error: str) -> PartHealth:
+    return PartHealth(name=name, state="degraded" if error else "ok", message=error)
