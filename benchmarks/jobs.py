@@ -26,6 +26,7 @@ from typing import Any
 from benchmarks.figures import Figure, Sample, Target, compared, figure, missing
 from benchmarks.jupyter_scheduler_peer import JupyterScheduler
 from benchmarks.phases import PHASES, Seen, phases_of
+from benchmarks.shares import SHARES, spent
 from benchmarks.spending import Purse, idle_rates
 from tests.support.platform import RunningPlatform, notebook
 
@@ -46,6 +47,8 @@ class Side:
     ready: Callable[[], None] = lambda: None
     rest_seconds: float = 0.0
     """How long after the end it is sure to go on working."""
+    parts: Callable[[], dict[str, float]] = dict
+    """CPU seconds until now, by part."""
     trials: dict[str, list[Trial]] = field(default_factory=dict)
 
 
@@ -56,6 +59,7 @@ class Trial:
     first: float
     done: float
     cpu: float
+    parts: dict[str, float]
 
     def sample(self, what: str) -> Sample:
         """As one value of the table."""
@@ -72,14 +76,14 @@ def run(quick: bool) -> list[Figure]:
             sides = [*_our_sides(platform, ours), stack.enter_context(_papermill(folder))]
             peer, trouble = _scheduler(folder, stack)
             sides += [peer] if peer else []
-            spent = _measure(sides, folder / "first", quick)
+            rates = _measure(sides, folder / "first", quick)
             phases = [phases_of(platform, job) for job in ours.warm_jobs]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     found = [f for name in NOTEBOOKS for f in _figures(name, sides)]
     if trouble:
         found.append(missing(f"jobs beside {SCHEDULER}", trouble))
-    return [*found, *_idle_figures(spent), *_phase_figures(phases)]
+    return [*found, *_idle_figures(rates), *_part_figures(sides[0]), *_phase_figures(phases)]
 
 
 # ---- the sides -------------------------------------------------------------------------------
@@ -134,8 +138,15 @@ def _platform(folder: Path) -> Iterator[tuple[RunningPlatform, _Ours]]:
 
 def _our_sides(platform: RunningPlatform, ours: _Ours) -> list[Side]:
     purse: Purse = platform.purse  # type: ignore[attr-defined]
-    warm = Side("warm", purse, lambda cells: ours.submit(cells, False), ours.parked, 2.0)
-    cold = Side("cold", purse, lambda cells: ours.submit(cells, True), ours.parked, 2.0)
+    assert platform.process
+    pid = platform.process.pid
+    warm, cold = (
+        Side(name, purse, submit, ours.parked, 2.0, lambda: spent(pid))
+        for name, submit in (
+            ("warm", lambda cells: ours.submit(cells, False)),
+            ("cold", lambda cells: ours.submit(cells, True)),
+        )
+    )
     ours.submit(notebook("1"), cold=False)  # the zygote starts with the first job
     ours.warm_jobs.clear()
     ours.parked()
@@ -196,13 +207,15 @@ def _measure(sides: list[Side], mark: Path, quick: bool) -> dict[str, float]:
 def _trial(side: Side, cells: dict[str, Any], mark: Path) -> Trial:
     side.ready()
     mark.unlink(missing_ok=True)
-    spent, stamp, began = side.purse.seconds(), time.time(), time.perf_counter()
+    parts, before = side.parts(), side.purse.seconds()
+    stamp, began = time.time(), time.perf_counter()
     side.run(cells)
     done = time.perf_counter() - began
     if side.rest_seconds:
         side.purse.rest(side.rest_seconds)
-    cpu = side.purse.charge(spent, time.perf_counter() - began)
-    return Trial(float(mark.read_text()) - stamp, done, cpu)
+    cpu = side.purse.charge(before, time.perf_counter() - began)
+    used = {name: value - parts[name] for name, value in side.parts().items()}
+    return Trial(float(mark.read_text()) - stamp, done, cpu, used)
 
 
 def _cells(mark: Path, more: list[str]) -> dict[str, Any]:
@@ -242,6 +255,15 @@ def _idle_figures(rates: dict[str, float]) -> list[Figure]:
     other = [rates[SCHEDULER] * 100] if SCHEDULER in rates else []
     note = "taken off the jobs' CPU"
     return [figure("job: CPU of all services when idle", "%", [ours], other, SCHEDULER, None, note)]
+
+
+def _part_figures(warm: Side) -> list[Figure]:
+    trials = [trial for trials in warm.trials.values() for trial in trials]
+    note = "what it spends idle is in it"
+    return [
+        figure(f"job, warm: CPU of {name}", "ms", [1000 * t.parts[name] for t in trials], note=note)
+        for name in SHARES
+    ]
 
 
 def _phase_figures(found: list[dict[str, float]]) -> list[Figure]:

@@ -22,7 +22,6 @@ import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
-
 from traitlets import Type
 
 from jupyter_dlsys.contract.variables import BEFORE_IMPORT

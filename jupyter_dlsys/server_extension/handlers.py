@@ -95,6 +95,10 @@ class PlatformHandler(JupyterHandler):
         )
 
 
+def _expanded(folder: str) -> str:
+    return str(Path(folder).expanduser())
+
+
 class StatusHandler(PlatformHandler):
     """GET /dlsys/local/status: this door, and whether the platform behind it runs."""
 
@@ -103,7 +107,7 @@ class StatusHandler(PlatformHandler):
         """Starts nothing. `root` is the folder that Jupyter's paths start from."""
         told = status(self.backend)
         if not self.backend.shared:
-            told["root"] = str(Path(self.settings["server_root_dir"]).expanduser())
+            told["root"] = _expanded(self.settings["server_root_dir"])
         self.finish(told)
 
 

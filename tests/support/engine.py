@@ -156,14 +156,12 @@ class Engine:
         own = leadership.own_database
         launcher = Launcher(
             own,
-            self.store,
-            attempts,
+            self.checkpoints,
             self.announcer,
             None,  # type: ignore[arg-type]
             metadata,  # type: ignore[arg-type]
             LineageService(database),
             lambda: "http://nowhere",
-            self.checkpoints,
         )
         finisher = Finisher(own, self.keeper, self.announcer, self.capacity)
         closer = Closer(own, attempts, metadata, self.checkpoints, worker)  # type: ignore[arg-type]

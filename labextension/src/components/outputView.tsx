@@ -57,14 +57,17 @@ const OutputView = React.memo((props: { shown: IShown; revision: number }): Reac
 /** A widget by its last state; before that is known, what its output says of itself. */
 function WidgetOutput(props: { id: string; output: Output }): React.ReactElement {
   const known = useWidgets().has(props.id);
-  const { [WIDGET]: _, ...data } = props.output['data'] as PartialJSONObject;
-  const plain = <DataOutput output={{ ...props.output, data }} />;
+  const plain = React.useMemo(() => {
+    const data = { ...(props.output['data'] as PartialJSONObject) };
+    delete data[WIDGET];
+    return { ...props.output, data };
+  }, [props.output]);
   return known ? (
     <React.Suspense fallback={null}>
       <JobWidget id={props.id} />
     </React.Suspense>
   ) : (
-    plain
+    <DataOutput output={plain} />
   );
 }
 

@@ -9,6 +9,7 @@ import type { Artifact, IEvent, Job, JobUsage, Problem } from '../api/types';
 import { addPoint, apply, cellStates, emptyState, isShortened, mergeNotebook } from './jobState';
 import type { IJobState } from './jobState';
 import type { Session } from './session';
+import { UsageReader } from './usageReader';
 
 const FIRST_PAGE = 500;
 const PAGE = 5000;
@@ -25,12 +26,13 @@ export class JobModel {
   constructor(
     private readonly _session: Session,
     readonly id: string
-  ) {}
+  ) {
+    this._use = new UsageReader(_session, id);
+  }
 
   job: Job | null = null;
   state: IJobState = emptyState();
   artifacts: readonly Artifact[] = [];
-  usage: JobUsage | null = null;
   problem: Problem | null = null;
   loaded = false;
   /** Asked to stop, and no answer yet. */
@@ -42,6 +44,10 @@ export class JobModel {
 
   get changed(): ISignal<this, void> {
     return this._changed;
+  }
+
+  get usage(): JobUsage | null {
+    return this._use.usage;
   }
 
   get ended(): boolean {
@@ -248,18 +254,9 @@ export class JobModel {
   }
 
   private async _readUsage(): Promise<void> {
-    const final = this.ended && this._usageOf === 'ended';
-    if (!this.job?.started_at || final) {
-      return;
-    }
-    const of = this.ended ? 'ended' : 'running';
-    try {
-      this.usage = await operations['jobs.usage'](this._session.client, this.id);
+    if (this.job?.started_at && (await this._use.read(this.ended))) {
       this._tell();
-    } catch {
-      // the rest of the tab does not need it
     }
-    this._usageOf = of;
   }
 
   private _onConnected(_stream: unknown, connected: boolean): void {
@@ -344,6 +341,7 @@ export class JobModel {
 
   private readonly _changed = new Signal<this, void>(this);
   private readonly _early: IEvent[] = [];
+  private readonly _use: UsageReader;
   private _building: IJobState | null = null;
   private _unwatch: (() => void) | null = null;
   private _catching: Promise<void> | null = null;
@@ -351,7 +349,6 @@ export class JobModel {
   private _read = 0;
   private _live = false;
   private _disposed = false;
-  private _usageOf = '';
   private _fills = 0;
   private _timer = 0;
   private _showTimer = 0;

@@ -43,7 +43,7 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
 };
 
 function words({ session, trans }: IContext): string {
-  if (session.system.state !== 'ready') {
+  if (session.system.state !== 'ready' || session.system.workers.length === 0) {
     return session.system.state === 'starting'
       ? trans.__('DL System starting…')
       : trans.__('DL System');

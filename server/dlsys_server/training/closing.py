@@ -99,7 +99,8 @@ class Closer:
             return True
         numbers = [p.name for p in (self.attempts.root / job_id).glob("*") if p.name.isdigit()]
         tries = [JobRow(id=job_id, attempt=int(number)) for number in numbers]
-        if not all([self._stopped(attempt) for attempt in tries]):
+        stopped = [self._stopped(attempt) for attempt in tries]  # each of them is asked to end
+        if not all(stopped):
             return False
         log.warning("folder of no live job removed", extra={"job": job_id})
         self.attempts.remove(JobRow(id=job_id, attempt=1))

@@ -18,13 +18,11 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError
-from dlsys_server.core.store import ObjectStore
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.service import MetadataService
 
 from .announcing import Announcer
-from .attempts import Attempts
 from .checkpoints import Checkpoints
 from .states import move
 from .tables import AttemptRow, JobRow
@@ -39,20 +37,18 @@ class Launcher:
     def __init__(
         self,
         database: Database,
-        store: ObjectStore,
-        attempts: Attempts,
+        checkpoints: Checkpoints,
         announcer: Announcer,
         snapshots: SnapshotService,
         metadata: MetadataService,
         lineage: LineageService,
         platform_url: Callable[[], str],
-        checkpoints: Checkpoints,
     ) -> None:
-        self.database, self.store, self.attempts = database, store, attempts
+        self.database, self.checkpoints = database, checkpoints
+        self.attempts, self.store = checkpoints.attempts, checkpoints.keeper.store
         self.announcer, self.snapshots = announcer, snapshots
         self.metadata, self.lineage = metadata, lineage
         self.platform_url = platform_url
-        self.checkpoints = checkpoints
 
     def blocked(self) -> str:
         """What all jobs have to wait for; '' when nothing."""

@@ -84,14 +84,12 @@ class TrainingRoom:
         near = self.near
         return Launcher(
             leadership.own_database,
-            near.store,
-            self.attempts,
+            self.checkpoints,
             self.announcer,
             near.snapshots,
             near.metadata,
             near.lineage,
             near.platform_url,
-            self.checkpoints,
         )
 
     def _queue(self, leadership: Leadership, launcher: Launcher) -> tuple[Explainer, Dispatcher]:

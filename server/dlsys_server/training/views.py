@@ -41,12 +41,7 @@ def to_job(
         kind=row.kind,
         parameters=row.parameters,
         inputs={name: JobInput(**bound) for name, bound in row.inputs.items()},
-        resources=Resources(
-            cpus=row.cpus,
-            gpus=row.gpus,
-            memory_bytes=row.memory_bytes,
-            gpu_share=row.gpu_share,
-        ),
+        resources=resources_of(row),
         priority=row.priority,
         timeout_seconds=row.timeout_seconds,
         progress=JobProgress(done=row.progress_done, total=row.progress_total),
@@ -59,6 +54,13 @@ def to_job(
         finished_at=row.finished_at,
         metrics=metrics or {},
         models=models or [],
+    )
+
+
+def resources_of(row: JobRow) -> Resources:
+    """What the job asked for."""
+    return Resources(
+        cpus=row.cpus, gpus=row.gpus, memory_bytes=row.memory_bytes, gpu_share=row.gpu_share
     )
 
 

@@ -65,7 +65,7 @@ def write(
 ) -> list[FiringRow]:
     """Make these times pending, in the caller's transaction; those that really became so."""
     wanted = (FiringRow.schedule_id == row.id, FiringRow.due_at.in_(found))
-    # New ones first: this waits for a loop that writes the same times, and then sees what it skipped.
+    # New ones first: this waits for a loop that writes the same times, then sees its skipped ones.
     write_planned(session, database, row, [Planned(due) for due in found], now, manual=True)
     session.execute(
         update(FiringRow)

@@ -58,7 +58,8 @@ def test_a_job_outlives_the_platform_and_is_finished_by_the_next(fragile, tmp_pa
 
 
 def test_a_killed_supervisor_makes_the_job_lost_and_leaves_no_process(fragile):
-    job = fragile.submit(notebook("import time\nprint('up', flush=True)\ntime.sleep(600)"))
+    cell = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+    job = fragile.submit(notebook(cell), retries=0)
     fragile.wait(
         lambda: "up" in json.dumps(fragile.get(f"/jobs/{job['id']}/events")), "the cell to run"
     )
