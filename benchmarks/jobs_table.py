@@ -158,6 +158,8 @@ def _answers(homes: list[Path], shown: list[str], times: int) -> list[Figure]:
             platform.python = purse.python
             stack.callback(platform.stop)
             platforms.append((platform.start(), purse))
+        for _, purse in platforms:
+            purse.rest(5.0, 90.0)  # each imports libraries for its jobs
         found = []
         for name, path in (
             ("list", f"{_BASE}/jobs"),

@@ -48,11 +48,9 @@ class DlsysEngine(NBClientEngine):  # type: ignore[misc]
         except RuntimeError as error:
             if client.code_cells_executed or client.stopping:
                 raise
-            manager.failure = JobError(
-                f"The kernel {kernel_name!r} did not start: {error}",
-                ename="KernelStartError",
-                evalue=str(error),
-                reason="launch-failed",
+            killed = (client.kernel_exit or 0) < 0
+            manager.failure = (
+                dead_kernel(manager, client) if killed else not_started(kernel_name, error)
             )
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -63,6 +61,15 @@ class DlsysEngine(NBClientEngine):  # type: ignore[misc]
         if manager.failure:
             raise manager.failure
         return nb
+
+
+def not_started(kernel_name: str, error: Exception) -> JobError:
+    return JobError(
+        f"The kernel {kernel_name!r} did not start: {error}",
+        ename="KernelStartError",
+        evalue=str(error),
+        reason="launch-failed",
+    )
 
 
 def dead_kernel(manager: Manager, client: Client) -> JobError:

@@ -163,9 +163,16 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         try:
             await super()._async_check_alive()
         except DeadKernelError:
-            if self.km.provisioner is not None:
-                self.kernel_exit = await self.km.provisioner.poll()
+            await self._note_exit()
             raise
+
+    async def _async_cleanup_kernel(self) -> None:
+        await self._note_exit()  # it may have been killed before it ever answered
+        await super()._async_cleanup_kernel()
+
+    async def _note_exit(self) -> None:
+        if self.km.provisioner is not None:
+            self.kernel_exit = await self.km.provisioner.poll()
 
     def stop(self, _signal: int, _frame: FrameType | None) -> None:
         """SIGTERM: interrupt the cell, so that the notebook is saved with what it shows."""

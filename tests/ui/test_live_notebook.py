@@ -43,7 +43,8 @@ OF_ALL_KINDS = [
     "from tqdm.notebook import tqdm\nfor _ in tqdm(range(40), desc='epochs'): pass\n"
     "import ipywidgets as w\n"
     "words = w.HTML('<b>bold</b><script>window.hacked = 1</script>')\n"
-    "w.VBox([words, w.Button(description='Press'), w.IntSlider(value=7, description='depth'), w.Dropdown(options=['sgd', 'adam'], index=1)])",
+    "w.VBox([words, w.Button(description='Press'), w.IntSlider(value=7, description='depth'),"
+    " w.Dropdown(options=['sgd', 'adam'], index=1)])",
 ]
 
 
@@ -101,7 +102,7 @@ def opened(screen: Screen, job: str) -> Locator:
     """Its notebook."""
     screen.command("dlsys:open-job", {"id": job})
     screen.tab.get_by_role("tab", name="Notebook").click()
-    cells = screen.tab.locator(".jp-dlsys-Notebook")
+    cells: Locator = screen.tab.locator(".jp-dlsys-Notebook")
     expect(cells).to_be_visible(timeout=60_000)
     return cells
 
@@ -187,7 +188,13 @@ def test_the_notebook_opens_as_a_document(screen: Screen, jobs: Jobs) -> None:
     expect(panel.locator(".jp-OutputArea-output").first).to_contain_text("plain words")
     kept = jobs.lab.workspace / "kinds (executed).ipynb"
     assert "ZeroDivisionError" in kept.read_text()
+    idle = panel.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']")
+    expect(idle).to_be_visible(timeout=60_000)  # closed earlier, Lab complains in the console
     screen.command("application:close")
+    # Lab notes the kernel in the document, which is a change that it may ask about
+    asked = screen.page.locator(".jp-Dialog").get_by_role("button", name="Discard")
+    screen.page.add_locator_handler(asked, lambda button: button.click())
+    expect(panel).to_have_count(0)
 
 
 def test_a_platform_that_dies_loses_and_repeats_nothing(screen: Screen, jobs: Jobs) -> None:
@@ -231,6 +238,9 @@ def test_usage_is_drawn_while_the_job_runs(screen: Screen, jobs: Jobs) -> None:
     screen.tab.get_by_role("tab", name="Usage").click()
     chart = screen.tab.locator(".jp-dlsys-Chart", has_text="CPU cores busy")
     expect(chart.locator("svg")).to_be_visible(timeout=90_000)
+    memory = screen.tab.locator(".jp-dlsys-Chart", has_text="Memory").locator(".jp-mod-number")
+    expect(memory).to_have_text(re.compile(r"\d+ MB"), timeout=30_000)
+    screen.page.wait_for_timeout(7000)
     screen.picture("live-usage")
     jobs.gate("busy").touch()
     screen.wait_for_state("Done", 60)

@@ -3,8 +3,12 @@ export interface IRead {
   tooLarge: boolean;
 }
 
-/** JSON of an answer, unless it is larger than `limit` bytes: then reading stops there. */
-export async function readJson(response: Response, limit: number): Promise<IRead> {
+/** Bytes; what is larger is for downloading, not for the page. */
+const LIMIT = 24_000_000;
+
+/** JSON of an answer, unless it is too large for a page: then reading stops there. */
+export async function readSmall(asked: Promise<Response>, limit = LIMIT): Promise<IRead> {
+  const response = await asked;
   const given = Number(response.headers.get('Content-Length') ?? 0);
   const reader = response.body?.getReader();
   const pieces: Uint8Array<ArrayBuffer>[] = [];

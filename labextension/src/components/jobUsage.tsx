@@ -13,10 +13,7 @@ interface IUse {
 }
 
 /** What a job's processes use, over time, and what that says. */
-export function JobUsageView(props: {
-  usage: JobUsage | null;
-  live: boolean;
-}): React.ReactElement {
+export function JobUsageView(props: { usage: JobUsage | null; live: boolean }): React.ReactElement {
   const { trans } = useEnv();
   const { usage } = props;
   if (!usage || usage.points.length === 0) {
@@ -45,7 +42,9 @@ export function JobUsageView(props: {
           <figure key={use.label} className="jp-dlsys-Chart jp-mod-use">
             <figcaption>
               <strong>{use.label}</strong>
-              <span className="jp-mod-number">{use.show(use.values[use.values.length - 1] ?? 0)}</span>
+              <span className="jp-mod-number">
+                {use.show(use.values[use.values.length - 1] ?? 0)}
+              </span>
             </figcaption>
             <Sparkline values={use.values} label={use.label} />
             <small className="jp-dlsys-Weak">

@@ -1,7 +1,7 @@
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
-import { readJson } from '../api/limited';
+import { readSmall } from '../api/limited';
 import { operations } from '../api/operations';
 import { toProblem } from '../api/problem';
 import { TERMINAL } from '../api/types';
@@ -18,9 +18,6 @@ const SHOW_MS = 300;
 const USAGE_MS = 3000;
 const QUEUE_MS = 15_000;
 const FILL_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000];
-/** A notebook larger than this is for downloading, not for the page. */
-const NOTEBOOK_LIMIT = 24_000_000;
-
 /** One job, live: history by pages, then the page's stream, each event once. */
 export class JobModel {
   constructor(
@@ -202,16 +199,10 @@ export class JobModel {
   }
 
   private async _readNotebook(): Promise<unknown> {
-    if (this.job?.kind !== 'notebook') {
-      return null;
-    }
-    try {
-      const read = await readJson(await this.notebook(), NOTEBOOK_LIMIT);
-      this.tooLarge = read.tooLarge;
-      return read.value;
-    } catch {
-      return null; // the events tell most of it
-    }
+    const reading = this.job?.kind === 'notebook' ? readSmall(this.notebook()) : null;
+    const read = await reading?.catch(() => null); // the events tell most of it
+    this.tooLarge = read?.tooLarge ?? this.tooLarge;
+    return read?.value ?? null;
   }
 
   /** What events do not tell: cells to come, files, and curves that were written past the stream. */

@@ -53,7 +53,7 @@ class Lease:
         if asked < self._ask_at:
             return self._held
         with self.database.write() as session:
-            self._held = self._renew(session) if self._held else self._take(session)
+            self._held = (self._held and self._renew(session)) or self._take(session)
         self._ask_at = asked + self.seconds / (3 if self._held else 10)
         return self._held
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -235,6 +237,21 @@ def test_requested_kernel_must_exist(attempt: Attempt) -> None:
     assert result["reason"] == "launch-failed"
     assert "'ghost'" in result["message"]
     assert "python3" in result["message"]
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"), [("kill -9 $$", "killed"), ("exit 3", "launch-failed")]
+)
+def test_a_kernel_killed_while_it_starts_is_no_wrong_kernel(
+    attempt: Attempt, tmp_path: Path, ends: str, reason: str
+) -> None:
+    spec = {"argv": ["/bin/sh", "-c", ends], "display_name": "x", "language": "python"}
+    folder = tmp_path / "jupyter" / "kernels" / "brief"
+    folder.mkdir(parents=True)
+    (folder / "kernel.json").write_text(json.dumps(spec))
+    env = {"JUPYTER_PATH": str(tmp_path / "jupyter")}
+    result = attempt.notebook("1", kernel_name="brief", env=env).run()
+    assert result["reason"] == reason, result
 
 
 def test_kernel_of_another_language_is_not_replaced_by_python(attempt: Attempt) -> None:

@@ -84,7 +84,16 @@ class Machine(RuleBasedStateMachine):
 
     # -- what people and programs do
 
-    @rule(retries=st.integers(0, 2), memory=st.booleans(), gpu=st.booleans())
+    @precondition(lambda self: len(self.engine.supervisors.alive) < 2)
+    @rule(which=WHICH)
+    def all_goes_well(self, which: int) -> None:
+        for _ in range(2):
+            with suppress(LeaseLost):
+                self.schedulers[which].tick()
+            while self.engine.supervisors.pending:
+                self.engine.supervisors.arrive(self.engine.supervisors.pending.pop())
+
+    @rule(retries=st.sampled_from((0, 1, 2, 2)), memory=st.booleans(), gpu=st.booleans())
     def submit(self, retries: int, memory: bool, gpu: bool) -> None:
         limits = {"memory_bytes": GIB, "max_memory_bytes": 3 * GIB} if memory else {}
         self.engine.submit(retries=retries, gpus=int(gpu), **limits)
@@ -116,22 +125,25 @@ class Machine(RuleBasedStateMachine):
         holder = self.schedulers[which].leadership.own.holder
         self.schedulers[which] = self.engine.scheduler(holder)
 
+    @precondition(lambda self: self.engine.supervisors.pending)
     @rule(pick=ANY)
     def supervisor_comes_up(self, pick: int) -> None:
         pending = self.engine.supervisors.pending
-        if pending:
-            self.engine.supervisors.arrive(pending.pop(pick % len(pending)))
+        self.engine.supervisors.arrive(pending.pop(pick % len(pending)))
 
+    @precondition(lambda self: self.engine.supervisors.alive)
     @rule(pick=ANY, outcome=st.sampled_from(OUTCOMES))
     def attempt_ends(self, pick: int, outcome: str | None) -> None:
         if key := self.one(list(self.engine.supervisors.alive), pick):
             self.engine.supervisors.finish(self.engine.attempts.root, key, outcome)
 
+    @precondition(lambda self: self.engine.supervisors.alive)
     @rule(pick=ANY)
     def supervisor_is_killed(self, pick: int) -> None:
         if key := self.one(list(self.engine.supervisors.alive), pick):
             self.engine.supervisors.kill(key)
 
+    @precondition(lambda self: self.engine.supervisors.alive)
     @rule(pick=ANY, checkpoint=st.booleans())
     def attempt_tells(self, pick: int, checkpoint: bool) -> None:
         if key := self.one(list(self.engine.supervisors.alive), pick):
