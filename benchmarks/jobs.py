@@ -77,6 +77,7 @@ def run(quick: bool) -> list[Figure]:
             peer, trouble = _scheduler(folder, stack)
             sides += [peer] if peer else []
             rates = _measure(sides, folder / "first", quick)
+            ours.check_parked()
             phases = [phases_of(platform, job) for job in ours.warm_jobs]
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -122,6 +123,13 @@ class _Ours:
             if time.monotonic() > end:
                 raise RuntimeError(f"no kernel is parked: {warm}")
             time.sleep(0.2)
+
+    def check_parked(self) -> None:
+        """A warm job that went another way would be a figure of something else."""
+        for seen in self.warm_jobs:
+            start = self.platform.job(seen.job)["start"]
+            if start["mode"] != "parked":
+                raise RuntimeError(f"a warm job started {start['mode']}: {start['reason']}")
 
 
 @contextmanager

@@ -281,9 +281,11 @@ def main() -> None:
     sys.path = [path for path in sys.path if path not in ("", os.getcwd())]
     began = time.monotonic()
     from .chain import remember_environment
+    from .supervisor.limits import be_nice
 
     imports = load([name for name in options.imports.split(",") if name])
     rehearse()
+    be_nice()
     remember_environment()
     gc.collect()
     gc.freeze()  # collected pages stay shared after the fork

@@ -30,9 +30,7 @@ def test_python_files_are_small() -> None:
     files = _files(*PRODUCT, "tests")
     assert len(files) > 20
     big = [
-        f"{path.relative_to(ROOT)}: {_lines(path)}"
-        for path in files
-        if _lines(path) > PYTHON_FILE
+        f"{path.relative_to(ROOT)}: {_lines(path)}" for path in files if _lines(path) > PYTHON_FILE
     ]
     assert not big, f"over {PYTHON_FILE} lines, split by subject:\n" + "\n".join(big)
 

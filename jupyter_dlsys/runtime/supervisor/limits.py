@@ -18,6 +18,8 @@ DISK_LOOK_S = 2.0
 KEEP_FREE = 512 * 2**20  # of the disk, for the platform and the others
 LARGE = 2**30  # a job that has less on the disk is not stopped for a full disk
 FILES = 65536
+NICENESS = 10
+"""Jobs take what is left: the platform, its answers and people's own kernels come first."""
 
 
 class Limits:
@@ -104,6 +106,7 @@ class Limits:
 
 def lower(rlimits: Iterable[tuple[int, int]]) -> None:
     """Give these up, for this process and all that it starts; and allow it many open files."""
+    be_nice()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     count = FILES if hard == resource.RLIM_INFINITY else min(hard, FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (count, hard))
@@ -111,6 +114,12 @@ def lower(rlimits: Iterable[tuple[int, int]]) -> None:
         hard = resource.getrlimit(kind)[1]
         top = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(kind, (top, top))
+
+
+def be_nice() -> None:
+    """Give others the processors first."""
+    if os.getpriority(os.PRIO_PROCESS, 0) < NICENESS:
+        os.setpriority(os.PRIO_PROCESS, 0, NICENESS)
 
 
 def resident(p: Process) -> int:

@@ -93,6 +93,7 @@ class Machine(RuleBasedStateMachine):
             while self.engine.supervisors.pending:
                 self.engine.supervisors.arrive(self.engine.supervisors.pending.pop())
 
+    @precondition(lambda self: len(self.jobs()) < 6)
     @rule(retries=st.sampled_from((0, 1, 2, 2)), memory=st.booleans(), gpu=st.booleans())
     def submit(self, retries: int, memory: bool, gpu: bool) -> None:
         limits = {"memory_bytes": GIB, "max_memory_bytes": 3 * GIB} if memory else {}
@@ -111,7 +112,7 @@ class Machine(RuleBasedStateMachine):
         other.tick()
         for key in list(self.engine.supervisors.alive):  # so that there is something to do
             self.engine.supervisors.finish(self.engine.attempts.root, key, None)
-        self.engine.submit()
+        self.submit(retries=1, memory=False, gpu=False)
         before = self.rows()
         if held:
             assert other.leadership.own._held and other.leadership.leader._held
@@ -144,6 +145,17 @@ class Machine(RuleBasedStateMachine):
             self.engine.supervisors.kill(key)
 
     @precondition(lambda self: self.engine.supervisors.alive)
+    @rule(pick=ANY, which=WHICH)
+    def all_goes_wrong(self, pick: int, which: int) -> None:
+        key = self.one(list(self.engine.supervisors.alive), pick)
+        self.attempt_tells(pick, checkpoint=True)
+        self.tick(which)
+        if key in self.engine.supervisors.alive:
+            self.engine.supervisors.kill(key)
+        self.all_goes_well(which)
+        self.tick(which)
+
+    @precondition(lambda self: self.engine.supervisors.alive)
     @rule(pick=ANY, checkpoint=st.booleans())
     def attempt_tells(self, pick: int, checkpoint: bool) -> None:
         if key := self.one(list(self.engine.supervisors.alive), pick):
@@ -161,7 +173,7 @@ class Machine(RuleBasedStateMachine):
                 assert state == "cancelled", "a waiting job is cancelled at once"
             assert state in TERMINAL_STATES | {"cancelling"}
 
-    @precondition(lambda self: len(self.jobs()) < 12)
+    @precondition(lambda self: len(self.jobs()) < 6)
     @rule(pick=ANY)
     def retry(self, pick: int) -> None:
         if job := self.one(self.jobs(), pick):
