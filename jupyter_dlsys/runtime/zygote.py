@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 import warnings
+import weakref
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,7 @@ OURS = (
     "nbclient",
     "ipykernel.kernelapp",
     "ipykernel.ipkernel",
+    "ipykernel.debugger",
     "IPython.core.interactiveshell",
     "matplotlib_inline.backend_inline",
     "jupyter_dlsys.runtime.notebook",
@@ -93,6 +95,12 @@ def rehearse() -> None:
         file.flush()
         load_notebook_node(file.name)
     KernelSpecManager().get_all_specs()
+
+
+def forget_finalizers() -> None:
+    """What libraries clean up at the end of a process is the zygote's to do, not its children's."""
+    for finalizer in list(weakref.finalize._registry):  # type: ignore[attr-defined]
+        finalizer.atexit = False
 
 
 def unsafe() -> str:
@@ -285,6 +293,7 @@ def main() -> None:
 
     imports = load([name for name in options.imports.split(",") if name])
     rehearse()
+    forget_finalizers()
     be_nice()
     remember_environment()
     gc.collect()

@@ -11,6 +11,7 @@ import type { IJobState } from './jobState';
 import type { Session } from './session';
 import { UsageReader } from './usageReader';
 
+const SHOWN_ANEW = new Set(['job.changed', 'job.attempt', 'job.phase']);
 const FIRST_PAGE = 500;
 const PAGE = 5000;
 const FRAME_MS = 60;
@@ -288,7 +289,7 @@ export class JobModel {
       const progress = { done: Number(done ?? 0), total: Number(total ?? 0) };
       this.job = { ...this.job, progress };
     }
-    if (event.topic === 'job.changed' || event.topic === 'job.attempt') {
+    if (SHOWN_ANEW.has(event.topic)) {
       this._showSoon();
     }
   }

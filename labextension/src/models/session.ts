@@ -17,7 +17,10 @@ export class Session {
     this.stream = new EventStream(this.client);
     this.system = new SystemModel(this.client);
     this.datasets = new ListModel(p => operations['datasets.list'](this.client, p), ['dataset']);
-    this.jobs = new ListModel(p => operations['jobs.list'](this.client, p), ['job.changed', 'queue']);
+    this.jobs = new ListModel(
+      p => operations['jobs.list'](this.client, p),
+      ['job.changed', 'queue']
+    );
     this.models = new ListModel(p => operations['models.list'](this.client, p), ['model']);
     this.endpoints = new ListModel(
       p => operations['deployments.list'](this.client, p),

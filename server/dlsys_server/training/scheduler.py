@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -24,6 +25,7 @@ from .slots import Capacity
 log = logging.getLogger(__name__)
 BUSY_SECONDS = 0.1
 IDLE_SECONDS = 2.0
+DECIDE_SECONDS = 1.0  # the longest time to the next look at the queue, for back-offs that end
 
 
 class Scheduler:
@@ -62,10 +64,15 @@ class Scheduler:
         self._wake.set()
 
     def _run(self) -> None:
+        decide_at = 0.0
+        woken = True
         while not self._stopping.is_set():
             busy = False
+            decide = woken or time.monotonic() >= decide_at
+            if decide:
+                decide_at = time.monotonic() + DECIDE_SECONDS
             try:
-                busy = self.tick()
+                busy = self.tick(decide)
                 self.error = "; ".join(
                     f"job {job}: {trouble}" for job, trouble in self.settler.troubles.items()
                 )
@@ -74,11 +81,12 @@ class Scheduler:
             except Exception as error:
                 self.error = f"{type(error).__name__}: {error}"
                 log.exception("scheduler tick failed")
-            self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
+            woken = self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
             self._wake.clear()
 
-    def tick(self) -> bool:
-        """One round; True while there is something to watch.
+    def tick(self, decide: bool = True) -> bool:
+        """One round; True while there is something to watch. Without `decide` running jobs are
+        only looked at: what may start changes when somebody submits or something ends, which wakes.
 
         What this worker runs is looked at first, by one process a worker; new jobs are started
         only by the one that leads.
@@ -90,5 +98,7 @@ class Scheduler:
         if not self.leadership.own.hold():
             return False
         running = self.settler.settle()
+        if not decide:
+            return running
         waiting = self.leadership.leader.hold() and self.dispatcher.dispatch(self._stopping.is_set)
         return running or waiting
