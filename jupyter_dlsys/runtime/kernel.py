@@ -20,7 +20,7 @@ from typing import Any
 import zmq
 import zmq.asyncio
 from jupyter_client.asynchronous.client import AsyncKernelClient
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import Type
 
@@ -30,6 +30,7 @@ from .job import Job, JobError
 
 SOCKET_PATH_MAX = 100  # of 107 in sockaddr_un: "/k-5" is added
 PYTHON = "python3"
+LAUNCHER, PATIENT = "ipykernel_launcher", "jupyter_dlsys.runtime.patient_kernel"
 SET_VARIABLE = re.compile(
     r"""(?:environ\[|environ\.setdefault\(|putenv\(|%env\s|%set_env\s)\s*['"]?("""
     + "|".join(f"{prefix}\\w*" for prefix in BEFORE_IMPORT)
@@ -82,6 +83,13 @@ class PatientManager(AsyncKernelManager):
     ) -> None:
         await super()._async_finish_shutdown(waittime, pollinterval, restart)
 
+    def format_kernel_cmd(self, extra_arguments: list[str] | None = None) -> list[str]:
+        """A kernel of our own environment is started as one that is patient, too."""
+        command = super().format_kernel_cmd(extra_arguments)
+        if self.kernel_spec is not None and of_own_environment(self.kernel_spec):
+            return [PATIENT if part == LAUNCHER else part for part in command]
+        return command
+
     def client(self, **kwargs: Any) -> Any:
         context = zmq.asyncio.Context()
         context.setsockopt(zmq.RCVHWM, 0)
@@ -130,13 +138,17 @@ def choose_launch(job: Job, notebook: dict[str, Any]) -> Launch:
     return Launch(name, warning, socket_folder(job.folder), "cold", reason)
 
 
-def _unfit(kernel_name: str, notebook: dict[str, Any]) -> str:
-    """Why a kernel that has imported its libraries already will not do; '' when it will."""
-    spec = KernelSpecManager().get_kernel_spec(kernel_name)
-    own = Path(sys.executable).parent
+def of_own_environment(spec: KernelSpec) -> bool:
+    """Whether it is the plain Python kernel of the environment that we run in."""
     program = Path(spec.argv[0] if spec.argv else "")
     plain = program.parent == Path() and program.name.startswith("python")
-    if "ipykernel_launcher" not in spec.argv or spec.env or not (plain or program.parent == own):
+    here = plain or program.parent == Path(sys.executable).parent
+    return here and LAUNCHER in spec.argv and not spec.env
+
+
+def _unfit(kernel_name: str, notebook: dict[str, Any]) -> str:
+    """Why a kernel that has imported its libraries already will not do; '' when it will."""
+    if not of_own_environment(KernelSpecManager().get_kernel_spec(kernel_name)):
         return f"The kernel {kernel_name!r} is of another environment."
     for cell in notebook["cells"]:
         source = cell.get("source", "") if cell.get("cell_type") == "code" else ""

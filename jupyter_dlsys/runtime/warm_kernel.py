@@ -20,11 +20,11 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from ipykernel.kernelapp import IPKernelApp
 from jupyter_client.connect import KernelConnectionInfo, write_connection_file
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
+from .patient_kernel import PatientKernelApp
 from .supervisor.account import Account
 
 PROVISIONER = "dlsys-warm"
@@ -166,7 +166,7 @@ def install_provisioner() -> None:
 
 
 # ---- the kernel's side -----------------------------------------------------------------------
-class WarmKernelApp(IPKernelApp):
+class WarmKernelApp(PatientKernelApp):
     """Everything of the kernel is set up but what runs code: that waits for the job."""
 
     def init_extensions(self) -> None:

@@ -32,6 +32,9 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
+from .supervisor.limits import be_nice
+from .supervisor.processes import PR_SET_PDEATHSIG, prctl
+
 # jsonschema then skips its IRI checker, which takes over a second to import
 sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
 
@@ -286,10 +289,11 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     options = parser.parse_args()
     os.umask(0o077)
+    prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     sys.path = [path for path in sys.path if path not in ("", os.getcwd())]
     began = time.monotonic()
+
     from .chain import remember_environment
-    from .supervisor.limits import be_nice
 
     imports = load([name for name in options.imports.split(",") if name])
     rehearse()

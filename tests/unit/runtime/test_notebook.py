@@ -145,7 +145,7 @@ def test_cancel_interrupts_saves_and_ends_the_kernel(attempt: Attempt) -> None:
         "print('so far', flush=True)\ntime.sleep(300)"
     )
     attempt.launch()
-    kernel = attempt.number("work/pid")
+    kernel = attempt.number("job/work/pid")
     wait_for(lambda: "so far" in attempt.text())
     began = time.monotonic()
     (attempt.folder / "cancel").touch()
@@ -164,7 +164,7 @@ def test_cancel_of_a_cell_that_ignores_the_interrupt_still_saves(attempt: Attemp
         grace=3,
     )
     attempt.launch()
-    kernel = attempt.number("work/pid")
+    kernel = attempt.number("job/work/pid")
     wait_for(lambda: "so far" in attempt.text())
     (attempt.folder / "cancel").touch()
     result = attempt.finish()
@@ -200,7 +200,7 @@ def test_the_kernel_ends_when_the_runner_dies(attempt: Attempt) -> None:
         "open('runner', 'w').write(f'{os.getppid()}')\ntime.sleep(300)"
     )
     supervisor = attempt.launch()
-    kernel, runner = attempt.number("work/pid"), attempt.number("work/runner")
+    kernel, runner = attempt.number("job/work/pid"), attempt.number("job/work/runner")
     supervisor.kill()
     supervisor.wait()
     wait_for(lambda: not alive(runner) and not alive(kernel), 10)

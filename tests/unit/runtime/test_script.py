@@ -66,7 +66,7 @@ def test_a_script_may_save_itself_when_cancelled(attempt: Attempt) -> None:
         "time.sleep(300)"
     )
     attempt.launch()
-    pid = attempt.number("work/pid")
+    pid = attempt.number("job/work/pid")
     (attempt.folder / "cancel").touch()
     assert attempt.finish(10)["reason"] == "cancelled"
     assert (attempt.own / "work" / "saved").exists()
