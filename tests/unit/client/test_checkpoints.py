@@ -44,9 +44,14 @@ def test_newest_is_the_one_saved_last_and_a_step_may_come_again(folder):
 
 def test_a_block_that_fails_leaves_the_one_before(folder):
     save(1)
-    with pytest.raises(KeyError), dlsys.checkpoint(step=2) as at:
-        (at / "half").write_text("x")
-        raise KeyError
+
+    def fail() -> None:
+        with dlsys.checkpoint(step=2) as at:
+            (at / "half").write_text("x")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert dlsys.last_checkpoint().step == 1
     assert len(list(folder.iterdir())) == 1
 
