@@ -13,6 +13,7 @@ from .job import Job, JobError
 from .kernel import Launch
 from .manager import Manager
 from .messages import Client, Stopped
+from .supervisor import endings
 
 # after a flood of outputs the reply comes long before the last of them; if the message that
 # says "idle" never comes, outputs may be missing, but the cell is done
@@ -83,12 +84,7 @@ def dead_kernel(manager: Manager, client: Client) -> JobError:
         None,
     )
     where = f" in cell {cell + 1}" if cell is not None else ""
-    how = f"ended with exit code {code}"
-    if code is None:
-        how = "died"
-    elif code < 0:
-        guess = {-signal.SIGKILL: " (probably out of memory)", -signal.SIGSEGV: " (it crashed)"}
-        how = f"was killed by signal {-code}{guess.get(code, '')}"
-    message = f"The kernel {how}{where}"
+    message = f"The kernel {endings.words(code)}{where}"
     client.spool.error(cell, "DeadKernelError", message, [])
-    return JobError(message, ename="DeadKernelError", evalue=message, cell=cell, reason="killed")
+    reason = endings.reason(code)
+    return JobError(message, ename="DeadKernelError", evalue=message, cell=cell, reason=reason)

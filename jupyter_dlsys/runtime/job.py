@@ -20,7 +20,7 @@ class JobError(Exception):
         ename: str,
         evalue: str = "",
         cell: int | None = None,
-        reason: Literal["user-error", "launch-failed", "killed"] = "user-error",
+        reason: Literal["user-error", "launch-failed", "killed", "crashed"] = "user-error",
         exit_code: int = 1,
     ) -> None:
         super().__init__(message)

@@ -16,6 +16,7 @@ from typing import IO, Any, Protocol
 
 from .events import BATCH_SECONDS, Spool
 from .job import Job, JobError
+from .supervisor import endings
 from .supervisor.processes import die_with_parent
 
 LOG_CAP = 64_000_000  # bytes copied to the attempt's log
@@ -147,6 +148,6 @@ def failure(job: Job, spool: Spool, code: int, errors: str) -> JobError:
         ename=ename,
         evalue=evalue,
         cell=0,
-        reason="killed" if code < 0 and not match else "user-error",
+        reason=endings.reason(code) if code < 0 and not match else "user-error",
         exit_code=code if code > 0 else 128 - code,
     )

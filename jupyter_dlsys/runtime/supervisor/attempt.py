@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+from . import endings
 from .account import Account, drop_to
 from .files import known_error, last_line, read, ring, take_lock, verdict, write_atomic
 from .limits import Limits, lower
@@ -145,8 +146,7 @@ def describe(
     if error := known_error():
         return error
     if exit_code < 0:
-        guess = {signal.SIGKILL: " (probably out of memory)", signal.SIGSEGV: " (it crashed)"}
-        return "killed", f"Killed by signal {-exit_code}" + guess.get(-exit_code, "")  # type: ignore[call-overload]
+        return endings.reason(exit_code), f"It {endings.words(exit_code)}"
     line = last_line()
     return "user-error", f"Ended with exit code {exit_code}" + (f": {line}" if line else "")
 

@@ -41,7 +41,13 @@ def test_error_file_of_the_runner_is_the_message(attempt: Attempt) -> None:
 def test_killed_by_a_signal(attempt: Attempt) -> None:
     result = attempt.shell("kill -9 $$").run()
     assert (result["exit_code"], result["reason"]) == (-9, "killed")
-    assert result["message"] == "Killed by signal 9 (probably out of memory)"
+    assert result["message"] == "It was killed by signal 9 (probably out of memory)"
+
+
+def test_a_crash_is_not_the_machines_fault(attempt: Attempt) -> None:
+    result = attempt.shell("kill -SEGV $$").run()
+    assert (result["exit_code"], result["reason"]) == (-11, "crashed")
+    assert result["message"] == "It was killed by signal 11 (it crashed)"
 
 
 @pytest.mark.parametrize(
