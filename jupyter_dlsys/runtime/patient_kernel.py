@@ -1,4 +1,4 @@
-"""The Python kernel of a job that starts cold: ipykernel's, which never drops an output.
+"""The Python kernel of a job that starts cold: ipykernel's, which does not drop outputs so soon.
 
 python -m jupyter_dlsys.runtime.patient_kernel -f CONNECTION_FILE
 """
@@ -10,13 +10,16 @@ from typing import Any
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 
+WAITING = 100_000
+"""Messages; by default zmq drops what is published when a thousand wait."""
+
 
 class PatientKernelApp(IPKernelApp):
-    """By default zmq drops what is published when a thousand messages wait."""
+    """Keeps outputs while the runner is busy or has no processor."""
 
     def init_iopub(self, context: Any) -> None:
-        """Any number of messages may wait."""
-        context.setsockopt(zmq.SNDHWM, 0)
+        """Many messages may wait."""
+        context.setsockopt(zmq.SNDHWM, WAITING)
         super().init_iopub(context)  # type: ignore[no-untyped-call]
 
 

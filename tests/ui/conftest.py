@@ -265,11 +265,18 @@ def screen(lab: Lab, browser: Browser) -> Iterator[Screen]:
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     made = Screen(context.new_page(), lab)
     made.page.set_default_timeout(20_000)
-    made.page.on("pageerror", lambda error: made.errors.append(str(error)))
+    made.page.on("pageerror", lambda error: _note_error(made, error))
     made.page.on("console", lambda message: _note(made, message))
     made.load()
     yield made
     context.close()
+
+
+def _note_error(screen: Screen, error: Error) -> None:
+    """Uncaught, and with a line of ours in its stack: Lab has some of its own when a document is
+    closed while its kernel starts."""
+    if "extensions/jupyter-dlsys" in (error.stack or ""):
+        screen.errors.append(f"{error.message}\n{error.stack}")
 
 
 def _note(screen: Screen, message: ConsoleMessage) -> None:

@@ -295,7 +295,7 @@ def test_twenty_thousand_events_are_there_at_once(screen: Screen, jobs: Jobs) ->
     screen.command("application:close")
     small = jobs.submit("small", "1 + 1")
     opened(screen, small)
-    screen.wait_for_state("Done", 90)
+    screen.wait_for_state("Done", 120)
     screen.command("application:close")
     screen.page.wait_for_timeout(500)
     began = time.monotonic()

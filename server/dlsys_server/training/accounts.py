@@ -4,9 +4,11 @@ is root."""
 from __future__ import annotations
 
 import getpass
+import importlib.util
 import os
 import pwd
 import shutil
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,7 +100,15 @@ def sandboxed(command: list[str], home: Path, own: Path) -> list[str]:
         *("--proc", "/proc"),
         *("--tmpfs", "/tmp"),  # noqa: S108
         *("--tmpfs", str(home)),
+        *(word for path in _programs() for word in ("--ro-bind", path, path)),
         *("--bind", str(own), str(own)),
         *("--unshare-pid", "--unshare-ipc", "--die-with-parent", "--"),
         *command,
     ]
+
+
+def _programs() -> list[str]:
+    """Where Python and this package lie, which may be below a folder that is hidden."""
+    spec = importlib.util.find_spec("jupyter_dlsys")
+    package = Path(spec.origin).parent if spec and spec.origin else Path(sys.prefix)
+    return sorted({sys.prefix, sys.base_prefix, str(package)})

@@ -39,6 +39,10 @@ SPOOL_TOPICS = frozenset(
 )
 
 
+WINDOW = 2**19
+"""Bytes of events taken at once from a job; more than any one event has."""
+
+
 class Settler:
     """Settles every job of this worker that holds slots. `worker` is its name in job rows."""
 
@@ -97,10 +101,14 @@ class Settler:
         else:
             self.launcher.launch(job.id)
 
-    def _drain(self, job: JobRow) -> None:
+    def _drain(self, job: JobRow, to_the_end: bool = False) -> None:
+        """New events into the log: one window of them, so that a flood does not keep the other
+        jobs waiting, or all that there are."""
         path = self.attempts.own(job) / "events.jsonl"
-        while True:
-            found, offset = tail(path, job.spool_offset)
+        more = True
+        while more:
+            more = to_the_end
+            found, offset = tail(path, job.spool_offset, WINDOW)
             if offset == job.spool_offset:
                 return
             with self.database.write() as session:
@@ -165,7 +173,7 @@ class Settler:
                 self.announcer.changed(session, job.id)
 
     def _finish(self, job: JobRow, status: Status) -> None:
-        self._drain(job)  # the verdict came after the last event
+        self._drain(job, to_the_end=True)  # the verdict came after the last event
         if job.state == "starting":
             self._run(job)
         with self.database.read() as session:

@@ -165,15 +165,18 @@ def test_printing_for_ever_costs_the_platform_little(tight: RunningPlatform) -> 
         found = tight.get(f"/jobs/{job}/artifacts")
         return any(artifact["path"] == "printed" for artifact in found)
 
+    def shortened() -> bool:
+        found = tight.get(f"/jobs/{job}/events", since=0, limit=5000)
+        return "of text in this cell" in str(found)
+
     tight.wait(printed, "120 MB to be printed", 120)
+    tight.wait(shortened, "the text to be shortened", 120)
     began = time.monotonic()
     tight.api.post(f"{PROJECT}/jobs/{job}/cancel")
     ended = watch.until(job, "cancelled", "failed", "succeeded", seconds=60)
     assert ended["state"] == "cancelled", ended["reason"]
     assert time.monotonic() - began < 15
     assert _size_of_events(tight, job) < 12_000_000
-    text = str(tight.get(f"/jobs/{job}/events", since=0, limit=5000))
-    assert "of text in this cell" in text
     watch.check()
 
 

@@ -23,6 +23,7 @@ NOT_IN_THE_PANEL = {
     "system.shutdown",
     "uploads.show",
     "snapshots.chunk",
+    "schedules.backfill",
     "snapshots.list",
     "snapshots.show",
     # what another screen gives: a submit freezes, a job shows its run, a model all its versions
