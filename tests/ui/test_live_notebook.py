@@ -283,6 +283,10 @@ def longest_freeze(screen: Screen, action: Any) -> float:
 
 
 def test_twenty_thousand_events_are_there_at_once(screen: Screen, jobs: Jobs) -> None:
+    small = jobs.submit("small", "1 + 1")
+    opened(screen, small)
+    screen.wait_for_state("Done", 120)
+    screen.command("application:close")
     job = jobs.submit(
         "many",
         "from IPython.display import display\nhandle = display('at 0', display_id=True)\n"
@@ -292,10 +296,6 @@ def test_twenty_thousand_events_are_there_at_once(screen: Screen, jobs: Jobs) ->
     )
     cells = opened(screen, job)
     expect(cell(cells, 1)).to_have_class(re.compile("jp-mod-running"), timeout=240_000)
-    screen.command("application:close")
-    small = jobs.submit("small", "1 + 1")
-    opened(screen, small)
-    screen.wait_for_state("Done", 120)
     screen.command("application:close")
     screen.page.wait_for_timeout(500)
     began = time.monotonic()
