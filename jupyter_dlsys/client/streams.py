@@ -38,7 +38,9 @@ def follow(
         try:
             for event in _connected(connection, path, {**params, "since": since}):
                 alone_since = None
-                if event is not None:
+                if isinstance(event, int):
+                    since = event
+                elif event is not None:
                     since = event.seq
                     yield event
                 elif ended is not None and ended():
@@ -54,7 +56,7 @@ def follow(
 
 def _connected(
     connection: Connection, path: str, params: Mapping[str, Any]
-) -> Iterator[Event | None]:
+) -> Iterator[Event | int | None]:
     headers = {"Accept": "text/event-stream"}
     with connection.stream(path, params, headers, SILENCE) as answer:
         yield from parse(split(answer.iter_bytes()))
@@ -69,14 +71,20 @@ def split(blocks: Iterable[bytes]) -> Iterator[str]:
             yield line.removesuffix(b"\r").decode("utf-8", "replace")
 
 
-def parse(lines: Iterable[str]) -> Iterator[Event | None]:
-    """Events of a stream of lines; None for a sign of life."""
+def parse(lines: Iterable[str]) -> Iterator[Event | int | None]:
+    """Events of a stream of lines; a number: where the stream begins; None for a sign of life."""
     data: list[str] = []
+    position = ""
     for line in lines:
         if line.startswith(": ping"):
             yield None
+        elif line.startswith("id:"):
+            position = line[3:].strip()
+        elif not line and position and not data:
+            yield int(position)
+            position = ""
         elif line.startswith("data:"):
             data.append(line[5:].removeprefix(" "))
         elif not line and data:
             yield Event.model_validate_json("\n".join(data))
-            data = []
+            data, position = [], ""

@@ -128,7 +128,7 @@ def _thread_health(name: str, error: str) -> PartHealth:
 
 def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Parts:
     """Build every part; nothing is started."""
-    database = Database(settings.effective_database_url)
+    database = Database(settings.effective_database_url, settings.database_connections)
     events, bridge = EventLog(database), LoopBridge()
     store = open_store(settings.effective_store_url, settings.s3_endpoint_url)
     identity = EmbeddedIdentity(database, secret, settings.user)

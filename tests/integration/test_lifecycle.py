@@ -33,7 +33,7 @@ def test_an_open_event_stream_keeps_it_alive(session_root):
     running = own_platform(session_root, DLSYS_IDLE_SECONDS="2").start(wait_for_mlflow=False)
     with running.api.stream("GET", "/events", timeout=60) as stream:
         lines = stream.iter_lines()
-        assert next(lines) == ": connected"
+        assert [next(lines), next(lines), next(lines)] == [": connected", "", "id: 0"]
         time.sleep(6)
         assert running.process.poll() is None
     assert running.process.wait(30) == 0

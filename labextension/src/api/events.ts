@@ -25,7 +25,7 @@ export class EventStream {
     return this._received;
   }
 
-  /** True when the stream came up, false when it was lost. */
+  /** True when the stream came up after it was away, false when it was lost. */
   get connectedChanged(): ISignal<this, boolean> {
     return this._connectedChanged;
   }
@@ -89,7 +89,7 @@ export class EventStream {
       if (abort.signal.aborted) {
         return;
       }
-      this._connectedChanged.emit(false);
+      this._setConnected(false);
       const wait = BACKOFF_MS[Math.min(failures++, BACKOFF_MS.length - 1)] ?? 10000;
       await new Promise(resolve => setTimeout(resolve, wait));
     }
@@ -102,7 +102,7 @@ export class EventStream {
       return;
     }
     onOpen();
-    this._connectedChanged.emit(true);
+    let opening = true;
     const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
     let buffer = '';
     for (;;) {
@@ -116,21 +116,35 @@ export class EventStream {
         this._deliver(buffer.slice(0, cut));
         buffer = buffer.slice(cut + 2);
       }
+      if (opening && this._last !== undefined) {
+        opening = false;
+        this._setConnected(true);
+      }
     }
   }
 
+  /** A block without data only says from where the stream goes on. */
   private _deliver(block: string): void {
-    const data = block
-      .split('\n')
+    const lines = block.split('\n');
+    const data = lines
       .filter(line => line.startsWith('data:'))
       .map(line => line.slice(5).replace(/^ /, ''));
     if (data.length === 0) {
+      const id = lines.find(line => line.startsWith('id:'));
+      this._last ??= id === undefined ? undefined : Number(id.slice(3));
       return;
     }
     const event = JSON.parse(data.join('\n')) as IEvent;
     if (this._last === undefined || event.seq > this._last) {
       this._last = event.seq;
       this._received.emit(event);
+    }
+  }
+
+  private _setConnected(connected: boolean): void {
+    if (this._connected !== connected) {
+      this._connected = connected;
+      this._connectedChanged.emit(connected);
     }
   }
 
@@ -141,4 +155,5 @@ export class EventStream {
   private _timer = 0;
   private _last: number | undefined;
   private _wanted = false;
+  private _connected = false;
 }

@@ -6,14 +6,13 @@ import { operations } from '../api/operations';
 import { toProblem } from '../api/problem';
 import { TERMINAL } from '../api/types';
 import type { Artifact, IEvent, Job, JobUsage, Problem } from '../api/types';
+import { eventPages } from './jobHistory';
 import { addPoint, apply, cellStates, emptyState, isShortened, mergeNotebook } from './jobState';
 import type { IJobState } from './jobState';
 import type { Session } from './session';
 import { UsageReader } from './usageReader';
 
 const SHOWN_ANEW = new Set(['job.changed', 'job.attempt', 'job.phase']);
-const FIRST_PAGE = 500;
-const PAGE = 5000;
 const FRAME_MS = 60;
 const SHOW_MS = 300;
 const USAGE_MS = 3000;
@@ -69,17 +68,14 @@ export class JobModel {
 
   /** Follow what the job uses, and its place in the queue, while `visible` says somebody looks. */
   look(visible: () => boolean): void {
-    const looked = (): boolean => visible() && document.visibilityState !== 'hidden';
-    this._usageTimer = window.setInterval(() => {
-      if (looked()) {
-        void this._readUsage();
-      }
-    }, USAGE_MS);
-    this._queueTimer = window.setInterval(() => {
-      if (looked()) {
-        this._onQueue();
-      }
-    }, QUEUE_MS);
+    const every = (wait: number, work: () => void): number =>
+      window.setInterval(() => {
+        if (visible() && document.visibilityState !== 'hidden') {
+          work();
+        }
+      }, wait);
+    this._usageTimer = every(USAGE_MS, () => void this._readUsage());
+    this._queueTimer = every(QUEUE_MS, () => this._onQueue());
   }
 
   async cancel(): Promise<void> {
@@ -135,6 +131,7 @@ export class JobModel {
     try {
       this.job = await operations['jobs.show'](this._session.client, this.id);
       this.problem = null;
+      this._outdated = false;
       this._tell();
       if (this._live) {
         await this._readEvents(this.state, () => undefined);
@@ -149,6 +146,9 @@ export class JobModel {
     this._tell();
     this._fillSoon();
     void this._readUsage();
+    if (this._outdated && !this.ended) {
+      this._showSoon(); // what was read may be newer than the job, which was read first
+    }
   }
 
   /** Shows the notebook as it was saved while a long history is still being read. */
@@ -182,17 +182,16 @@ export class JobModel {
 
   /** All events after the last one known; `more` is called after each page that is not the last. */
   private async _readEvents(into: IJobState, more: () => void): Promise<void> {
-    for (let limit = FIRST_PAGE; ; limit = PAGE) {
-      const query = { since: this._last, limit };
-      const events = await operations['jobs.events'](this._session.client, this.id, query);
-      for (const event of events) {
+    for await (const page of eventPages(this._session.client, this.id, this._last)) {
+      for (const event of page.events) {
         if (event.seq > this._last) {
           this._last = event.seq;
           apply(into, event);
+          this._outdated ||= SHOWN_ANEW.has(event.topic);
         }
       }
-      this._read += events.length;
-      if (events.length < limit || this._disposed) {
+      this._read += page.events.length;
+      if (this._disposed || !page.more) {
         return;
       }
       more();
@@ -340,6 +339,7 @@ export class JobModel {
   private _last = 0;
   private _read = 0;
   private _live = false;
+  private _outdated = false;
   private _disposed = false;
   private _fills = 0;
   private _timer = 0;

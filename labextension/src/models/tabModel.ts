@@ -24,15 +24,23 @@ export abstract class TabModel {
       return;
     }
     this.session.stream.received.connect(this._onEvent, this);
+    this.session.stream.connectedChanged.connect(this._onConnected, this);
     await this.refresh();
   }
 
+  /** Load again; while that is going on, once more after it: the last answer is the newest. */
   refresh(): Promise<void> {
-    return this.attempt(() => this.load());
+    if (this._loading) {
+      this._again = true;
+      return this._loading;
+    }
+    this._loading = this._loadAll().finally(() => (this._loading = null));
+    return this._loading;
   }
 
   dispose(): void {
     this.session.stream.received.disconnect(this._onEvent, this);
+    this.session.stream.connectedChanged.disconnect(this._onConnected, this);
     Signal.clearData(this);
   }
 
@@ -59,6 +67,20 @@ export abstract class TabModel {
     this._changed.emit();
   }
 
+  private async _loadAll(): Promise<void> {
+    do {
+      this._again = false;
+      await this.attempt(() => this.load());
+    } while (this._again);
+  }
+
+  /** What happened while the stream was away was not heard. */
+  private _onConnected(_stream: unknown, connected: boolean): void {
+    if (connected) {
+      void this.refresh();
+    }
+  }
+
   private _onEvent(_stream: unknown, event: IEvent): void {
     if (this.concerns(event)) {
       void this.refresh();
@@ -66,4 +88,6 @@ export abstract class TabModel {
   }
 
   private readonly _changed = new Signal<this, void>(this);
+  private _loading: Promise<void> | null = null;
+  private _again = false;
 }

@@ -29,7 +29,7 @@ def event_stream(
 async def _lines(
     request: Request, log: EventLog, since: int, wanted: EventFilter
 ) -> AsyncIterator[str]:
-    yield ": connected\n\n"
+    yield f": connected\n\nid: {since}\n\n"
     pinged = time.monotonic()
     stopping = request.app.state.stopping
     async for batch in log.follow(since, wanted):

@@ -24,15 +24,19 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 class Database:
-    """Engine and sessions. Thread-safe; sessions are not."""
+    """Engine and sessions. Thread-safe; sessions are not.
 
-    def __init__(self, url: str) -> None:
+    A thread that has a session open must not open another one: when all threads do so they wait for
+    each other's connections.
+    """
+
+    def __init__(self, url: str, connections: int = 30) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
-        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite}
+        options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite, "pool_use_lifo": True}
+        options |= {"pool_size": connections, "max_overflow": 0}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 30, "check_same_thread": False}
-            options["pool_size"] = 20
         self.engine = create_engine(url, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _sqlite_pragmas)

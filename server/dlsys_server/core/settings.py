@@ -20,6 +20,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address for jobs, MLflow clients and programs.")
     port: int = Field(0, description="TCP port; 0 keeps the last one or takes a free one.")
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
+    database_connections: int = Field(
+        30, ge=1, description="Connections to the database that one platform process may open."
+    )
     store_url: str = Field("", description="file://… or s3://bucket/prefix; empty: <home>/store.")
     s3_endpoint_url: str = Field("", description="Endpoint of an S3 store that is not AWS.")
     executor: Literal["local"] = Field("local", description="Where jobs run.")

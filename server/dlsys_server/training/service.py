@@ -183,11 +183,9 @@ class TrainingService:
             query = query.where(JobRow.id < paging.cursor)
         with self.database.read() as session:
             rows = session.scalars(query.limit(paging.limit + 1)).all()
-            more = len(rows) > paging.limit
-            rows = rows[: paging.limit]
-            return Page(
-                items=self._views(session, list(rows)), next_cursor=rows[-1].id if more else None
-            )
+        more = len(rows) > paging.limit
+        rows = rows[: paging.limit]
+        return Page(items=self._views(rows), next_cursor=rows[-1].id if more else None)
 
     def show(self, project: str, job_id: str) -> Job:
         """One job.
@@ -197,11 +195,13 @@ class TrainingService:
         """
         tries = select(AttemptRow).where(AttemptRow.job_id == job_id).order_by(AttemptRow.number)
         with self.database.read() as session:
-            job = self._views(session, [find_job(session, project, job_id)])[0]
-            job.attempts = [to_attempt(row) for row in session.scalars(tries)]
+            row = find_job(session, project, job_id)
+            attempts = [to_attempt(one) for one in session.scalars(tries)]
+        job = self._views([row])[0]
+        job.attempts = attempts
         return job
 
-    def _views(self, session: Session, rows: list[JobRow]) -> list[Job]:
+    def _views(self, rows: Sequence[JobRow]) -> list[Job]:
         ids = [row.id for row in rows]
         metrics, models = self.metadata.job_metrics(ids), self.metadata.job_models(ids)
         alive = [row.id for row in rows if row.state not in TERMINAL_STATES]
