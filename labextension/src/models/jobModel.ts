@@ -294,7 +294,7 @@ export class JobModel {
   }
 
   private _showSoon(): void {
-    if (this._showTimer === 0) {
+    if (this._showTimer === 0 && !this._disposed) {
       this._showTimer = window.setTimeout(() => {
         this._showTimer = 0;
         void this._show();
