@@ -131,7 +131,7 @@ class Spool:
 
     def _capped(self, text: str) -> str:
         room = STREAM_CAP - self._stream_bytes
-        if room <= 0:
+        if room < 0 or not text:
             return ""
         data = text.encode("utf-8", "replace")
         self._stream_bytes += len(data)

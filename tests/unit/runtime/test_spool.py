@@ -128,3 +128,21 @@ def test_a_long_traceback_keeps_its_end(path: Path) -> None:
     traceback = everything(path)[0]["payload"]["traceback"]
     assert traceback[-1].startswith("499 ")
     assert sum(map(len, traceback)) < 70_000
+
+
+@pytest.mark.parametrize("chunk", [100, 1_000_000, 999_999])
+def test_what_is_cut_says_so_wherever_the_limit_falls(path: Path, chunk: int) -> None:
+    spool = Spool(path)
+    kept = "".join(spool.log("stdout", "y" * chunk) for _ in range(6_000_000 // chunk))
+    spool.close()
+    assert kept.count("the rest is not kept") == 1
+    assert kept.endswith("the rest is not kept\n")
+    assert kept.count("y") == STREAM_CAP
+
+
+def test_text_that_just_fits_is_not_called_cut(path: Path) -> None:
+    spool = Spool(path)
+    assert spool.log("stdout", "y" * STREAM_CAP) == "y" * STREAM_CAP
+    assert spool.log("stderr", "") == ""
+    spool.close()
+    assert "not kept" not in str(everything(path)[-1])
