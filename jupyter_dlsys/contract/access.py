@@ -9,10 +9,9 @@ from pydantic import Field
 
 from .base import Answer, Request
 
-Role = Literal[
-    "viewer", "application-developer", "data-engineer", "data-scientist", "maintainer"
-]
+Role = Literal["viewer", "application-developer", "data-engineer", "data-scientist", "maintainer"]
 """What a member may do in a project, in words that people use of each other."""
+PROJECT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])$"
 MemberKind = Literal["user", "group"]
 Outcome = Literal["allowed", "refused", "failed"]
 
@@ -32,7 +31,7 @@ class Project(Answer):
 class CreateProjectRequest(Request):
     """A new project; its creator becomes a maintainer."""
 
-    name: str = Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])$", description="A slug.")
+    name: str = Field(pattern=PROJECT_PATTERN, description="A slug.")
     title: str = Field("", max_length=200)
 
 

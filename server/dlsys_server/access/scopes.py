@@ -39,7 +39,7 @@ IMPLIED: dict[Scope, frozenset[Scope]] = {
 OPERATIONS: dict[str, Scope] = {
     "system.health": Scope.OPEN,
     "system.whoami": Scope.OPEN,
-    "projects.list": Scope.OPEN,
+    "projects.list": Scope.READ,
     "projects.create": Scope.ADMIN,
     "projects.show": Scope.READ,
     "projects.members": Scope.READ,

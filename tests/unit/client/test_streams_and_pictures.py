@@ -19,7 +19,8 @@ def event(topic: str, **payload: Any) -> Event:
 
 def test_an_event_survives_any_cut_and_what_unicode_calls_a_line_end() -> None:
     text = event("job.log", text="one\u2028two\x85three\x0cfour")
-    wire = f": connected\n\nid: 0\n\nid: 1\nevent: job.log\ndata: {text.model_dump_json()}\n\n: ping\n\n"
+    wire = ": connected\n\nid: 0\n\nid: 1\nevent: job.log\n"
+    wire += f"data: {text.model_dump_json()}\n\n: ping\n\n"
     data = wire.encode()
     for size in (1, 7, len(data)):
         blocks = [data[i : i + size] for i in range(0, len(data), size)]
