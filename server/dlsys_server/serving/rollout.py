@@ -6,7 +6,6 @@ One thread. Everything can be repeated: the row says what is wanted, the gateway
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError, NotFound
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.loops import Loop
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.deployments import GoldenReport
@@ -32,8 +32,8 @@ LOOK_SECONDS = 5.0
 RESOLVE_SECONDS = 60.0
 
 
-class Rollouts:
-    """Follows aliases and rolls versions out."""
+class Rollouts(Loop):
+    """Follows aliases and rolls versions out; when it stops, endpoints go on."""
 
     def __init__(
         self,
@@ -44,44 +44,25 @@ class Rollouts:
         control: GatewayControl,
         models: Path,
     ) -> None:
+        super().__init__("rollouts", pause=LOOK_SECONDS, patience=10)
         self.database, self.events = database, events
         self.metadata, self.lineage = metadata, lineage
         self.control, self.models = control, models
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
         self._resolved_at = -RESOLVE_SECONDS
-        self.error = ""
-
-    def start(self) -> None:
-        """Write the routes as they are, then follow changes in a thread."""
-        self._thread = threading.Thread(target=self._run, name="rollouts", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stop following; endpoints go on."""
-        self._stopping.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(10)
+        self._published = False
 
     def wake(self) -> None:
         """Something may have changed: look now."""
         self._resolved_at = -RESOLVE_SECONDS
-        self._wake.set()
+        super().wake()
 
-    def _run(self) -> None:
-        first = True
-        while not self._stopping.is_set():
-            try:
-                if first and self.rows():
-                    self.publish()
-                first = False
-                self.error = self.look()
-            except Exception as error:
-                self.error = f"{type(error).__name__}: {error}"
-                log.exception("rollouts cannot look")
-            self._wake.wait(LOOK_SECONDS)
-            self._wake.clear()
+    def step(self, woken: bool) -> float:
+        """Write the routes as they are, at first; then follow changes."""
+        if not self._published and self.rows():
+            self.publish()
+        self._published = True
+        self.error = self.look()
+        return LOOK_SECONDS
 
     def rows(self) -> list[DeploymentRow]:
         """All endpoints."""
@@ -195,7 +176,7 @@ class Rollouts:
         with self.database.write() as session:
             found = session.get(DeploymentRow, (row.project, row.name), with_for_update=True)
             if found is None or found.target_version != row.target_version:
-                self._wake.set()
+                super().wake()
                 return
             if found.version != found.target_version:
                 found.previous_version, found.version = found.version, found.target_version

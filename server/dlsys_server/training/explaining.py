@@ -110,6 +110,8 @@ class Picture:
         self._decision: Decision = decide(ready, self._holdings, look, self.now)
         self._starting = {one.job.id for one in self._decision.starts}
         self._future: Future = self._play(ordered)
+        self._places: dict[str, Place | None] = {}
+        self._entries: dict[tuple[str, int], list[QueueEntry]] = {}
         self._position = {job_id: n for n, job_id in enumerate(self._future.order, 1)}
         self._taken, self._cost = time.perf_counter(), time.perf_counter() - begun
 
@@ -122,6 +124,11 @@ class Picture:
 
     def place(self, job_id: str) -> Place | None:
         """Of a waiting or running job; None when it is neither, as far as is known."""
+        if job_id not in self._places:  # two threads may both find it: the same
+            self._places[job_id] = self._place(job_id)
+        return self._places[job_id]
+
+    def _place(self, job_id: str) -> Place | None:
         job = self.waiting.get(job_id)
         if job is None:
             one = self._runs.get(job_id)
@@ -133,6 +140,11 @@ class Picture:
 
     def entries(self, project: str, limit: int) -> list[QueueEntry]:
         """The project's waiting jobs in the order in which they will start."""
+        if (project, limit) not in self._entries:
+            self._entries[project, limit] = self._list(project, limit)
+        return self._entries[project, limit]
+
+    def _list(self, project: str, limit: int) -> list[QueueEntry]:
         found = []
         for job_id in self._future.order:
             job = self.waiting[job_id]

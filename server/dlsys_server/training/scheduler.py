@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import threading
 import time
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from dlsys_server.core.leases import LeaseLost
+from dlsys_server.core.loops import Loop
 
 from .dispatching import Dispatcher
 from .launching import Launcher
@@ -28,8 +28,8 @@ IDLE_SECONDS = 2.0
 DECIDE_SECONDS = 1.0  # the longest time to the next look at the queue, for back-offs that end
 
 
-class Scheduler:
-    """Runs ticks until stopped."""
+class Scheduler(Loop):
+    """Runs ticks until stopped; jobs go on."""
 
     def __init__(
         self,
@@ -39,50 +39,31 @@ class Scheduler:
         settler: Settler,
         dispatcher: Dispatcher,
     ) -> None:
+        super().__init__("scheduler", pause=IDLE_SECONDS)
         self.leadership, self.capacity = leadership, capacity
         self.launcher, self.settler, self.dispatcher = launcher, settler, dispatcher
-        self._wake, self._stopping = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
-        self.error = ""
-
-    def start(self) -> None:
-        """Begin ticking in a thread."""
-        self._thread = threading.Thread(target=self._run, name="scheduler", daemon=True)
-        self._thread.start()
+        self._decide_at = 0.0
 
     def stop(self) -> None:
-        """Stop ticking; jobs go on."""
-        self._stopping.set()
-        self.wake()
-        if self._thread is not None:
-            self._thread.join(15)
+        """Stop ticking and let go of the leases."""
+        super().stop()
         with contextlib.suppress(SQLAlchemyError):  # then the leases just run out
             self.leadership.release()
 
-    def wake(self) -> None:
-        """Tick soon."""
-        self._wake.set()
-
-    def _run(self) -> None:
-        decide_at = 0.0
-        woken = True
-        while not self._stopping.is_set():
-            busy = False
-            decide = woken or time.monotonic() >= decide_at
-            if decide:
-                decide_at = time.monotonic() + DECIDE_SECONDS
-            try:
-                busy = self.tick(decide)
-                self.error = "; ".join(
-                    f"job {job}: {trouble}" for job, trouble in self.settler.troubles.items()
-                )
-            except LeaseLost as lost:
-                log.info("another scheduler took over", extra={"detail": str(lost)})
-            except Exception as error:
-                self.error = f"{type(error).__name__}: {error}"
-                log.exception("scheduler tick failed")
-            woken = self._wake.wait(BUSY_SECONDS if busy else IDLE_SECONDS)
-            self._wake.clear()
+    def step(self, woken: bool) -> float:
+        """A tick; soon again while something runs."""
+        decide = woken or time.monotonic() >= self._decide_at
+        if decide:
+            self._decide_at = time.monotonic() + DECIDE_SECONDS
+        try:
+            busy = self.tick(decide)
+        except LeaseLost as lost:
+            log.info("another scheduler took over", extra={"detail": str(lost)})
+            return IDLE_SECONDS
+        self.error = "; ".join(
+            f"job {job}: {trouble}" for job, trouble in self.settler.troubles.items()
+        )
+        return BUSY_SECONDS if busy else IDLE_SECONDS
 
     def tick(self, decide: bool = True) -> bool:
         """One round; True while there is something to watch. Without `decide` running jobs are
@@ -100,5 +81,5 @@ class Scheduler:
         running = self.settler.settle()
         if not decide:
             return running
-        waiting = self.leadership.leader.hold() and self.dispatcher.dispatch(self._stopping.is_set)
+        waiting = self.leadership.leader.hold() and self.dispatcher.dispatch(self.stopping)
         return running or waiting
