@@ -14,7 +14,7 @@ from dlsys_server.access.audit_files import AuditKey
 from dlsys_server.access.identifying import identity_of
 from dlsys_server.access.principals import DEFAULT_PROJECT, Identity, Principal
 from dlsys_server.access.projects import ProjectService
-from dlsys_server.access.routing import bearer
+from dlsys_server.access.routing import acting, bearer
 from dlsys_server.access.seeding import apply_seeds, read_seeds
 from dlsys_server.core.bridge import LoopBridge
 from dlsys_server.core.database import Database
@@ -216,6 +216,7 @@ def _mlflow(
 
     async def identify(request: Request) -> Principal | None:
         token = bearer(request)
-        return await asyncio.to_thread(identity.identify, token) if token else None
+        found = await asyncio.to_thread(identity.identify, token) if token else None
+        return None if found is None else acting(found, request)
 
     return child, client, recorder, MlflowProxy(child, client, identify, taps=[recorder])

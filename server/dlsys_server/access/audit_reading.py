@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -39,11 +39,12 @@ class AuditFilter:
         found: list[ColumnElement[bool]] = []
         for column, value in (
             (AuditRow.project, self.project),
-            (AuditRow.actor, self.actor),
             (AuditRow.outcome, self.outcome),
         ):
             if value is not None:
                 found.append(column == value)
+        if self.actor is not None:
+            found.append(or_(AuditRow.actor == self.actor, AuditRow.behalf_of == self.actor))
         if self.operation:
             found.append(AuditRow.operation.startswith(self.operation, autoescape=True))
         if self.since is not None:

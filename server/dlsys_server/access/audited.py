@@ -90,9 +90,9 @@ def entry_of(
     if not changes and outcome != "refused":
         return None
     return Entry(
-        actor=principal.name,
+        actor=principal.acting or principal.name,
         kind=principal.kind,
-        behalf_of=principal.behalf_of,
+        behalf_of=principal.name if principal.acting else None,
         operation=operation,
         project=project,
         target=target,

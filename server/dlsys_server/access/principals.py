@@ -19,6 +19,8 @@ class Principal:
     """A caller. `name` owns what it makes; `project` is where it works by default.
 
     `scopes` is what the token may at most do; `rights` what the caller may do in each project.
+    `acting` is who sits at the server that the token belongs to, as that server says, where it is
+    somebody else: what they do is done with the rights, and in the name, of the server's owner.
     """
 
     name: str
@@ -29,7 +31,7 @@ class Principal:
     job_id: str | None = None
     run_id: str | None = None
     deployment: str | None = None
-    behalf_of: str | None = None
+    acting: str | None = None
 
     @classmethod
     def of(

@@ -165,3 +165,24 @@ def test_what_was_acknowledged_is_there_after_kill_9(dlsys_home: Path) -> None:
     report = platform.api.get("/audit/verify").json()
     assert (report["ok"], report["last"]) == (True, 3)
     platform.stop()
+
+
+def test_who_sits_at_anothers_server_is_named_and_gets_no_right_of_it(
+    platform: RunningPlatform,
+) -> None:
+    owner = platform.api.get("/whoami").json()["name"]
+    visiting = {"X-Dlsys-Acting": "J%C3%BCrgen"}
+    made = platform.api.post(
+        DATASETS, json={"name": "visited", "kind": "generic"}, headers=visiting
+    )
+    assert made.status_code == 201
+    row = newest(platform, actor=owner)
+    assert (row["actor"], row["behalf_of"], row["operation"]) == (
+        "Jürgen",
+        owner,
+        "datasets.create",
+    )
+    assert newest(platform, actor="Jürgen")["seq"] == row["seq"]
+    platform.api.delete(f"{DATASETS}/visited", headers={"X-Dlsys-Acting": owner})
+    row = newest(platform)
+    assert (row["actor"], row["behalf_of"]) == (owner, None)
