@@ -8,7 +8,9 @@ NODE    := VENV=$(abspath $(VENV)) PIP_CONSTRAINTS="$(PINS)" scripts/node.sh
 # The pins are made with Python 3.11; a Python that cannot take them gets the ranges of pyproject.toml.
 PINS     = $(shell $(PYTHON) -c 'import sys; print("-c constraints.txt" if sys.version_info >= (3, 11) else "")')
 DEMO    ?= .demo
-EXTRAS  := server s3 examples test
+HUB     ?= .hub
+PROXY   := hub-config/node_modules/.installed
+EXTRAS  := server s3 hub examples test
 UI      := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
            labextension/tsconfig.json labextension/install.json
 BUNDLE  := jupyter_dlsys/labextension/package.json
@@ -18,7 +20,7 @@ unexport PYTHONPATH
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install demo lab test check check-python check-ui check-generated fix bench pin clean distclean
+.PHONY: help install demo lab hub test check check-python check-ui check-generated fix bench pin clean distclean
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -50,6 +52,11 @@ node_modules/.installed: package-lock.json | $(STAMPS)/libraries
 	@$(NODE) npm ci --no-progress --loglevel=error
 	@touch $@
 
+$(PROXY): hub-config/package-lock.json | $(STAMPS)/libraries
+	@echo "Installing the hub's proxy"
+	@$(NODE) npm ci --prefix hub-config --no-progress --loglevel=error
+	@touch $@
+
 $(BUNDLE): $(UI) package.json node_modules/.installed
 	@echo "Building the Lab extension"
 	@$(NODE) npm run --silent build:prod
@@ -68,12 +75,15 @@ demo: install ## the whole lab on real data: data, training, model, endpoint, se
 lab: install ## JupyterLab on the demo's workspace
 	@$(BIN)/dlsys lab --workspace $(DEMO) $(ARGS)
 
+hub: install $(PROXY) ## a JupyterHub with sample users on this machine, until Ctrl-C
+	@$(NODE) $(BIN)/python hub-config/demo.py --state $(HUB) $(ARGS)
+
 bench: install ## each headline figure beside its peer
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 # ------------------------------------------------------------------ work on it
 
-test: install ## everything the tests need, then all tests (ARGS='-k word' for some)
+test: install $(PROXY) ## everything the tests need, then all tests (ARGS='-k word' for some)
 	@scripts/system-packages.sh
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 

@@ -57,7 +57,7 @@ TARGETS = {
 """Of times, by the first word of a figure's title. The scan has none: it maps its cache into memory
 and touches no value, so its ratio to a read says nothing about reading."""
 FOUND: list[Figure] = []
-ME = Principal("bench", "user", "default", ("default",), ALL)
+ME = Principal.of("bench", "user", "default", ("default",), ALL)
 WORDS = [f"word{i}" for i in range(5000)]
 
 

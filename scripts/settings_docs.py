@@ -27,7 +27,7 @@ TAIL = """
 |---|---|---|
 | `DLSYS_HOME` | in Jupyter's data folder | Data folder; a platform starts there when none runs. |
 | `DLSYS_URL` | none | Use the platform at this address instead of one of our own. |
-| `DLSYS_TOKEN` | none | What to show to the platform at `DLSYS_URL`. |
+| `DLSYS_TOKEN` | `JUPYTERHUB_API_TOKEN` | What to show to the platform at `DLSYS_URL`. |
 | `DLSYS_PROJECT` | `default` | The project to work in. |
 """
 
@@ -37,7 +37,7 @@ def render() -> str:
     for name, field in Settings.model_fields.items():
         default = field.default
         shown = (
-            "required" if default is PydanticUndefined else f"`{default}`" if default != "" else ""
+            "required" if default is PydanticUndefined else f"`{default}`" if str(default) else ""
         )
         help_text = (field.description or "").replace("|", "\\|").replace("<home>", "`DLSYS_HOME`")
         rows.append(f"| `DLSYS_{name.upper()}` | {shown} | {help_text} |\n")

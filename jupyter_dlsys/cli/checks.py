@@ -78,6 +78,10 @@ def _folder(home: Path) -> Iterator[Finding]:
         yield Finding("Data folder", "warning", f"{home} can be read by others", hint)
     else:
         yield Finding("Data folder", "ok", str(home))
+    if (home / "restoring.json").exists():
+        about = "a restore is under way, or was broken off: no platform starts"
+        hint = "If none runs: `dlsys restore SRC --replace`."
+        yield Finding("Restore", "failed", about, hint)
     yield from _disk(home)
 
 

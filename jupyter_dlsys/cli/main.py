@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jupyter_dlsys.cli import (
+    audit,
     datasets,
     deployments,
     jobs,
     models,
+    operating,
+    projects,
     schedules,
     session,
     submitting,
@@ -34,8 +37,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (system.app, submitting.top, models.top, deployments.top):
+for group in (system.app, operating.top, submitting.top, models.top, deployments.top):
     app.registered_commands += group.registered_commands
+app.add_typer(projects.app, name="projects")
+app.add_typer(audit.app, name="audit")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(schedules.app, name="schedules")

@@ -106,14 +106,6 @@ def whoami(as_json: AsJson = False) -> None:
 
 
 @app.command()
-@covers("system.projects")
-def projects(as_json: AsJson = False) -> None:
-    """Projects that you are in."""
-    found = session.client().system.projects()
-    output.table(found, ["name", "created_at:made"], as_json, empty="You are in no project.")
-
-
-@app.command()
 @covers("system.events")
 def events(
     topic: Annotated[list[str] | None, typer.Option(help="Only these, by prefix: dataset.")] = None,

@@ -31,7 +31,8 @@ def fetch_from_platform(sha256: str) -> bytes:
         NotConnected: no platform answers there.
         ApiError: it refuses.
     """
-    url, token = os.environ.get("DLSYS_URL"), os.environ.get("DLSYS_TOKEN", "")
+    url = os.environ.get("DLSYS_URL")
+    token = os.environ.get("DLSYS_TOKEN") or os.environ.get("JUPYTERHUB_API_TOKEN", "")
     if not url or urlsplit(url).scheme not in ("http", "https"):
         raise NotConnected(
             "The chunks of this snapshot are not on this machine, and DLSYS_URL is not set.",

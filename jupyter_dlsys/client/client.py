@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from jupyter_dlsys.client.audit import Audit
 from jupyter_dlsys.client.connection import Address, Connection, Folder, locate
 from jupyter_dlsys.client.datasets import Datasets
 from jupyter_dlsys.client.deployments import Deployments
@@ -12,6 +13,7 @@ from jupyter_dlsys.client.frozen import Snapshots
 from jupyter_dlsys.client.jobs import Jobs
 from jupyter_dlsys.client.lineage import LineageGraph
 from jupyter_dlsys.client.models import Models
+from jupyter_dlsys.client.projects import Projects
 from jupyter_dlsys.client.runs import Runs
 from jupyter_dlsys.client.schedules import Schedules
 from jupyter_dlsys.client.system import System
@@ -27,6 +29,8 @@ class Client:
     def __init__(self, where: Address | Folder, project: str | None = None) -> None:
         self.connection = Connection(where, project)
         self.system = System(self.connection)
+        self.projects = Projects(self.connection)
+        self.audit = Audit(self.connection)
         self.uploads = Uploads(self.connection)
         self.datasets = Datasets(self.connection, self.uploads)
         self.snapshots = Snapshots(self.connection)

@@ -209,12 +209,7 @@ def _reap_later(process: subprocess.Popen[bytes]) -> None:
 
 
 def _spawn(home: Path, log: Path, settings: dict[str, str]) -> subprocess.Popen[bytes]:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in UNWANTED_NAMES and not name.startswith(UNWANTED)
-    }
-    environment.update(settings)
+    environment = {**platform_environment(), **settings}
     with open(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", "dlsys_server", "--home", str(home)],
@@ -225,6 +220,15 @@ def _spawn(home: Path, log: Path, settings: dict[str, str]) -> subprocess.Popen[
             stderr=out,
             start_new_session=True,
         )
+
+
+def platform_environment() -> dict[str, str]:
+    """Our environment as the platform gets it: without what is meant for a notebook or a job."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in UNWANTED_NAMES and not name.startswith(UNWANTED)
+    }
 
 
 def last_words(log: Path, offset: int = 0) -> str:

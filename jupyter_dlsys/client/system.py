@@ -1,4 +1,4 @@
-"""Health, identity, projects, workers, the event stream."""
+"""Health, identity, workers, the event stream."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from jupyter_dlsys.client.resource import Resource
 from jupyter_dlsys.client.streams import follow
 from jupyter_dlsys.client.views import Listing
 from jupyter_dlsys.contract.base import Event
-from jupyter_dlsys.contract.system import Health, Project, Whoami, Worker
+from jupyter_dlsys.contract.system import Health, Whoami, Worker
 
 
 class System(Resource):
@@ -23,10 +23,6 @@ class System(Resource):
     def whoami(self) -> Whoami:
         """Who you are to the platform and what you may do."""
         return self._connection.get(Whoami, f"{API}/whoami")
-
-    def projects(self) -> Listing[Project]:
-        """Projects that you are in."""
-        return Listing(self._connection.get(list[Project], f"{API}/projects"))
 
     def workers(self) -> Listing[Worker]:
         """Machines that run jobs, and what is in use."""

@@ -1,4 +1,4 @@
-"""Health, identity, projects and workers."""
+"""Health, identity and workers."""
 
 from __future__ import annotations
 
@@ -35,14 +35,7 @@ class Whoami(Answer):
     kind: Literal["user", "job", "service"]
     project: str
     projects: list[str]
-    scopes: list[str]
-
-
-class Project(Answer):
-    """A space of names; also the MLflow workspace of that name."""
-
-    name: str
-    created_at: datetime
+    scopes: list[str] = Field(description="What the token may at most do, in any project.")
 
 
 class Gpu(Answer):

@@ -10,6 +10,7 @@ from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Float, Unicode, default
 
 from jupyter_dlsys.client import embedded
+from jupyter_dlsys.server_extension.activity import Activity
 from jupyter_dlsys.server_extension.backend import Backend
 from jupyter_dlsys.server_extension.handlers import StartHandler, StatusHandler
 from jupyter_dlsys.server_extension.presence import Presence
@@ -54,6 +55,8 @@ class DLSysApp(ExtensionApp):
         self.presence = Presence(self.backend, self.log)
         self.settings["dlsys_backend"] = self.backend
         self.settings["dlsys_presence"] = self.presence
+        assert self.serverapp is not None
+        self.activity = Activity(self.settings, self.serverapp.kernel_manager)
 
     def initialize_handlers(self) -> None:
         """The door's own paths first, then what is passed on."""
@@ -67,11 +70,14 @@ class DLSysApp(ExtensionApp):
         )
 
     async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
+        if os.environ.get("JUPYTERHUB_ACTIVITY_URL"):
+            self.activity.begin()
         if self.autostart and not self.backend.shared:
             self.backend.start()
             self.presence.begin()
 
     async def stop_extension(self) -> None:
         """Let go of the platform; it ends by itself when nobody uses it."""
+        await self.activity.end()
         await self.presence.end()
         await self.backend.close()

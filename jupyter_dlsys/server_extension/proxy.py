@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any, cast
+from urllib.parse import quote
 
 import httpx
 from tornado import web
@@ -169,8 +171,15 @@ class ProxyHandler(PlatformHandler):
             *passed,
             *([("Content-Length", length)] if length and length != "0" else []),
             ("Authorization", f"Bearer {upstream.token}"),
+            *self._acting(),
             ("X-Forwarded-Prefix", self.prefix),
         ]
+
+    def _acting(self) -> list[tuple[str, str]]:
+        """Who sits here, when it is not whose server this is: the hub let them in."""
+        owner, user = os.environ.get("JUPYTERHUB_USER"), str(self.current_user.username)
+        visits = self.backend.shared and owner and user != owner
+        return [("X-Dlsys-Acting", quote(user, safe=" @+.,-_"))] if visits else []
 
     # -- back to the browser -------------------------------------------------
     async def _pass_back(self, answer: httpx.Response) -> None:

@@ -1,10 +1,11 @@
-"""`python -m dlsys_server --home DIR`: the platform of one data folder, at most one at a time."""
+"""`python -m dlsys_server --home DIR`: the platform of one data folder, at most one at a time.
+
+With a command (`migrate`, `backup`, `restore`): what its operator does."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import fcntl
 import importlib.metadata
 import logging
 import os
@@ -13,24 +14,24 @@ import signal
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import TextIO
 
 import uvicorn
 
+from dlsys_server.core.backup.restoring import refuse_half_restored
 from dlsys_server.core.errors import DlsysError
+from dlsys_server.core.locks import locked
 from dlsys_server.core.logs import configure_logging
 from dlsys_server.core.settings import Settings, load_settings
 
 from .app import create_app
+from .commands import add_commands, run
 from .doors import announce, retract, tcp_socket, unix_socket
 
 log = logging.getLogger("dlsys")
 ALREADY_RUNNING, CANNOT_START = 17, 18
-LOCK_SECONDS = 1.0
 
 
 class Server(uvicorn.Server):
@@ -58,41 +59,35 @@ def main() -> None:
     """Entry point of `dlsys-server`."""
     parser = argparse.ArgumentParser(prog="dlsys-server")
     parser.add_argument("--home", type=Path, help="data folder (default: DLSYS_HOME)")
-    settings = load_settings(parser.parse_args().home)
+    add_commands(parser)
+    options = parser.parse_args()
+    settings = load_settings(options.home)
+    sys.exit(run(settings, options) if options.command else serve(settings))
+
+
+def serve(settings: Settings) -> int:
+    """The platform, until it is told to stop; its exit status."""
     os.umask(0o077)
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     configure_logging(settings.log_level)
-    with (settings.home / "platform.lock").open("a+") as lock:
-        if not _take(lock):
+    with locked(settings.home / "platform.lock") as ours:
+        if not ours:
             log.error("another platform runs on this data folder")
-            sys.exit(ALREADY_RUNNING)
+            return ALREADY_RUNNING
         try:
+            refuse_half_restored(settings.home)
             started = asyncio.run(_serve(settings))
         except DlsysError as error:
             log.error("%s %s", error.detail, error.hint, extra={"code": error.code})
             started = False
-    sys.exit(0 if started else CANNOT_START)
-
-
-def _take(lock: TextIO) -> bool:
-    """Take the lock; a door that only looks whether it is held may have it for a moment."""
-    end = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.02)
-        else:
-            return True
+    return 0 if started else CANNOT_START
 
 
 async def _serve(settings: Settings) -> bool:
     secret = secrets.token_urlsafe(32)
     door, path = unix_socket(settings.home)
     program = tcp_socket(settings)
-    url = f"http://{settings.host}:{program.getsockname()[1]}"
+    url = f"http://{settings.listens_at[0]}:{program.getsockname()[1]}"
     version = importlib.metadata.version("jupyter-dlsys")
     server: Server | None = None
 

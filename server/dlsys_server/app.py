@@ -11,13 +11,16 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.routing import Route
 
+from dlsys_server.access.audit_routes import router as audit_router
 from dlsys_server.access.principals import Principal
 from dlsys_server.access.routes import router as access_router
+from dlsys_server.api.prefix import BelowPrefix
 from dlsys_server.api.problems import install_problem_handlers
 from dlsys_server.api.request_ids import RequestIds
 from dlsys_server.core.errors import Conflict
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.routes import router as datasets_router
+from dlsys_server.metadata.mlflow.audited import AuditedMlflow
 from dlsys_server.metadata.routes import router as metadata_router
 from dlsys_server.serving.routes import router as serving_router
 from dlsys_server.training.routes import router as training_router
@@ -32,6 +35,7 @@ IDLE_LOOK_SECONDS = 5.0
 CANCEL_SECONDS = 20.0
 ROUTERS = (
     access_router,
+    audit_router,
     workers_router,
     datasets_router,
     training_router,
@@ -82,19 +86,26 @@ def create_app(
     )
     for router in ROUTERS:
         app.include_router(router, prefix=PREFIX)
-    # Starlette's own redirect from /mlflow to /mlflow/ is absolute, which breaks behind Jupyter.
-    app.router.routes.append(Route("/mlflow", parts.proxy))
-    app.mount("/mlflow", parts.proxy)
+    _mount_mlflow(app, AuditedMlflow(parts.proxy, parts.audit))
     install_problem_handlers(app)
     app.add_middleware(RequestIds, on_request=lambda _path: used.__setitem__(0, time.monotonic()))
+    if parts.settings.prefix:
+        app.add_middleware(BelowPrefix, prefix=parts.settings.prefix)
     _publish(app, parts, stop)
     return app
+
+
+def _mount_mlflow(app: FastAPI, mlflow: AuditedMlflow) -> None:
+    # Starlette's own redirect from /mlflow to /mlflow/ is absolute, which breaks behind Jupyter.
+    app.router.routes.append(Route("/mlflow", mlflow))
+    app.mount("/mlflow", mlflow)
 
 
 def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
     """Hand the services to the routes."""
     for name in (
         "identity",
+        "audit",
         "events",
         "projects",
         "uploads",
@@ -130,7 +141,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
 
 
 async def _stop_when_idle(parts: Parts, used: list[float], stop: Callable[[str], None]) -> None:
-    limit = parts.settings.idle_seconds
+    limit = parts.settings.idle_seconds if parts.settings.identity == "embedded" else 0
     while limit > 0:
         await asyncio.sleep(min(IDLE_LOOK_SECONDS, limit / 4))
         if parts.events.followers:

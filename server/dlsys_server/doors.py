@@ -36,16 +36,17 @@ def tcp_socket(settings: Settings) -> socket.socket:
     last = 0
     with contextlib.suppress(OSError, ValueError):
         last = int(remembered.read_text())
-    for port in (settings.port,) if settings.port else (last, 0):
+    host, wanted = settings.listens_at
+    for port in (wanted,) if wanted else (last, 0):
         try:
-            listener = listen(settings.host, port)
+            listener = listen(host, port)
         except OSError as error:
             log.warning("port is taken", extra={"port": port, "error": str(error)})
             continue
         remembered.write_text(str(listener.getsockname()[1]))
         return listener
     raise DlsysError(
-        f"Port {settings.port} is taken.", hint="Choose another with DLSYS_PORT, or 0 for any."
+        f"Port {wanted} is taken.", hint="Choose another with DLSYS_PORT, or 0 for any."
     )
 
 

@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 
-from dlsys_server.access.embedded import EmbeddedIdentity
-from dlsys_server.access.principals import DEFAULT_PROJECT, Principal
+from dlsys_server.access.audit import AuditLog
+from dlsys_server.access.audit_files import AuditKey
+from dlsys_server.access.identifying import identity_of
+from dlsys_server.access.principals import DEFAULT_PROJECT, Identity, Principal
 from dlsys_server.access.projects import ProjectService
-from dlsys_server.access.routing import bearer
+from dlsys_server.access.routing import acting, bearer
+from dlsys_server.access.seeding import apply_seeds, read_seeds
 from dlsys_server.core.bridge import LoopBridge
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
@@ -36,6 +39,7 @@ from dlsys_server.workflows.service import ScheduleService
 from jupyter_dlsys.contract.system import Health, PartHealth, PartState
 
 PlatformUrl = Callable[[], str]
+NEEDED = ("mlflow", "gateway", "scheduler", "schedules", "rollouts", "store", "audit")
 
 
 @dataclass
@@ -47,7 +51,8 @@ class Parts:
     store: ObjectStore
     events: EventLog
     bridge: LoopBridge
-    identity: EmbeddedIdentity
+    identity: Identity
+    audit: AuditLog
     projects: ProjectService
     uploads: UploadService
     datasets: DatasetService
@@ -71,7 +76,8 @@ class Parts:
         self.events.attach(loop)
         self.bridge.attach(loop)
         await asyncio.to_thread(self.database.migrate)
-        await asyncio.to_thread(self.projects.ensure, DEFAULT_PROJECT, self.settings.user)
+        await asyncio.to_thread(self.audit.start)
+        await asyncio.to_thread(self._make_projects)
         await self.child.start()
         await self.room.start(await asyncio.to_thread(self.training.used))
         self.rollouts.start()
@@ -87,7 +93,15 @@ class Parts:
         await self.proxy.close()
         await self.client.close()
         await self.child.stop()
+        await asyncio.to_thread(self.audit.close)
         self.database.close()
+
+    def _make_projects(self) -> None:
+        if self.settings.identity == "embedded":
+            self.projects.ensure(DEFAULT_PROJECT, self.settings.user)
+        if self.settings.projects_file is not None:
+            seeds = read_seeds(self.settings.projects_file)
+            apply_seeds(self.database, seeds, self.settings.user)
 
     def busy(self) -> bool:
         """Whether anything would be missed if the platform ended now."""
@@ -100,11 +114,10 @@ class Parts:
         parts += [*self.room.health(), self.control.health()]
         parts.append(_thread_health("rollouts", self.rollouts.error))
         parts.append(_thread_health("schedules", self.schedules.firer.error))
+        parts.append(self.audit.health())
         states = {part.name: part.state for part in parts}
         worst: PartState = "ok"
-        if {"failed", "degraded"} & {
-            states[n] for n in ("mlflow", "gateway", "scheduler", "schedules", "rollouts", "store")
-        }:
+        if {"failed", "degraded"} & {states[name] for name in NEEDED}:
             worst = "degraded"
         if "failed" in (states["database"], states["store"]):
             worst = "failed"
@@ -122,6 +135,11 @@ class Parts:
         return self.store.health()
 
 
+def _reader(settings: Settings) -> str:
+    """Who may let the platform read files of this machine; '': nobody."""
+    return settings.user if settings.identity == "embedded" else ""
+
+
 def _thread_health(name: str, error: str) -> PartHealth:
     return PartHealth(name=name, state="degraded" if error else "ok", message=error)
 
@@ -131,7 +149,8 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     database = Database(settings.effective_database_url, settings.database_connections)
     events, bridge = EventLog(database), LoopBridge()
     store = open_store(settings.effective_store_url, settings.s3_endpoint_url)
-    identity = EmbeddedIdentity(database, secret, settings.user)
+    projects = ProjectService(database, events)
+    identity = identity_of(settings, database, projects, secret)
     lineage = LineageService(database)
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
@@ -142,7 +161,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
     )
     training = TrainingService(room)
-    schedules = ScheduleService.of(database, store, events, training, settings.user)
+    schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
     snapshots.allowed = training.has_snapshot
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
     rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))
@@ -156,7 +175,8 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         events,
         bridge,
         identity,
-        ProjectService(database),
+        AuditLog(database, AuditKey(settings.home, settings.audit_key.get_secret_value())),
+        projects,
         uploads,
         datasets,
         snapshots,
@@ -180,7 +200,7 @@ def _mlflow(
     database: Database,
     events: EventLog,
     lineage: LineageService,
-    identity: EmbeddedIdentity,
+    identity: Identity,
 ) -> tuple[MlflowChild, MlflowClient, Recorder, MlflowProxy]:
     store_url = settings.effective_store_url
     artifacts = f"{store_url.removeprefix('file://').rstrip('/')}/mlflow"
@@ -196,6 +216,7 @@ def _mlflow(
 
     async def identify(request: Request) -> Principal | None:
         token = bearer(request)
-        return await asyncio.to_thread(identity.identify, token) if token else None
+        found = await asyncio.to_thread(identity.identify, token) if token else None
+        return None if found is None else acting(found, request)
 
     return child, client, recorder, MlflowProxy(child, client, identify, taps=[recorder])

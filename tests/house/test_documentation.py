@@ -26,8 +26,9 @@ def _python_dependencies() -> set[str]:
 
 
 def _npm_dependencies() -> set[str]:
-    package = json.loads((ROOT / "package.json").read_text("utf-8"))
-    return {*package["dependencies"], *package["devDependencies"]}
+    files = [ROOT / "package.json", ROOT / "hub-config" / "package.json"]
+    packages = [json.loads(path.read_text("utf-8")) for path in files]
+    return {n for p in packages for n in {**p["dependencies"], **p.get("devDependencies", {})}}
 
 
 def test_every_dependency_is_explained() -> None:
@@ -49,5 +50,5 @@ def test_every_setting_is_documented() -> None:
 
 def test_every_make_target_has_a_line_of_help() -> None:
     text = (ROOT / "Makefile").read_text("utf-8")
-    for target in ("install", "demo", "test", "lab", "check", "fix", "bench", "clean"):
+    for target in ("install", "demo", "test", "lab", "hub", "check", "fix", "bench", "clean"):
         assert re.search(rf"^{target}:.*## \S", text, re.MULTILINE), target

@@ -45,7 +45,8 @@ def test_no_tracked_file_names_a_machine() -> None:
 
 
 def test_the_lock_files_say_nothing_of_where_packages_came_from() -> None:
-    assert '"resolved"' not in (ROOT / "package-lock.json").read_text("utf-8")
+    for lock in ("package-lock.json", "hub-config/package-lock.json"):
+        assert '"resolved"' not in (ROOT / lock).read_text("utf-8")
     constraints = (ROOT / "constraints.txt").read_text("utf-8")
     assert "://" not in constraints
     assert "+" not in constraints

@@ -7,8 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PYTHON_FILE, TYPESCRIPT_FILE, FUNCTION = 400, 350, 50
-PRODUCT = ("jupyter_dlsys", "server", "scripts", "benchmarks")
-GENERATED = ("/migrations/versions/",)
+PRODUCT = ("jupyter_dlsys", "server", "scripts", "benchmarks", "hub-config")
+GENERATED = ("/migrations/versions/", "/node_modules/")
 
 
 def _files(*folders: str, suffixes: tuple[str, ...] = (".py",)) -> list[Path]:

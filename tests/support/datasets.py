@@ -33,8 +33,8 @@ from jupyter_dlsys.contract.datasets import (
 )
 
 PROJECT = "default"
-ANN = Principal("ann", "user", PROJECT, (PROJECT,), ALL)
-JOB = Principal("ann", "job", PROJECT, (PROJECT,), frozenset(), job_id="J1")
+ANN = Principal.of("ann", "user", PROJECT, (PROJECT,), ALL)
+JOB = Principal.of("ann", "job", PROJECT, (PROJECT,), frozenset(), job_id="J1")
 
 
 @dataclass

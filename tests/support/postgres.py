@@ -59,13 +59,13 @@ class PostgresServer:
 @contextlib.contextmanager
 def start_postgres() -> Iterator[PostgresServer]:
     """Start a server on a free loopback port with a random password; end it at the end."""
-    binaries = _binaries()
-    account = _account(binaries)
+    programs = binaries()
+    account = _account(programs)
     folder = Path(tempfile.mkdtemp(prefix="dlpg"))
     server = PostgresServer(free_port(), secrets.token_hex(12))
     try:
-        _initialise(binaries, folder, server, account)
-        process = _start(binaries, folder, server, account)
+        _initialise(programs, folder, server, account)
+        process = _start(programs, folder, server, account)
         try:
             _wait_ready(process, folder, server)
             yield server
@@ -75,7 +75,8 @@ def start_postgres() -> Iterator[PostgresServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Folder of PostgreSQL's programs."""
     found = sorted(
         Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda p: int(p.parts[-3])
     )

@@ -4,6 +4,66 @@
  */
 
 export interface paths {
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Entries
+         * @description What was done or refused, newest first, in the projects that the caller manages.
+         */
+        get: operations["audit.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export
+         * @description The same as one file, oldest first.
+         */
+        get: operations["audit.export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Verify
+         * @description Whether rows were changed or removed since they were written.
+         */
+        get: operations["audit.verify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -55,9 +115,33 @@ export interface paths {
         };
         /**
          * List Projects
-         * @description Projects that the caller is in.
+         * @description Projects that the caller is in, with the caller's role in each.
          */
-        get: operations["system.projects"];
+        get: operations["projects.list"];
+        put?: never;
+        /**
+         * Create Project
+         * @description A new shared project with the caller as its maintainer.
+         */
+        post: operations["projects.create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Project
+         * @description One project, with the caller's role and rights in it.
+         */
+        get: operations["projects.show"];
         put?: never;
         post?: never;
         delete?: never;
@@ -665,6 +749,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Members
+         * @description Users and groups that are in a project, and as what.
+         */
+        get: operations["projects.members"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/members/{kind}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Add Member
+         * @description Give a user or a group of the hub a role in a project, instead of the one it had.
+         */
+        put: operations["projects.add_member"];
+        post?: never;
+        /**
+         * Remove Member
+         * @description Take a user or a group out of a project.
+         */
+        delete: operations["projects.remove_member"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/models": {
         parameters: {
             query?: never;
@@ -1215,6 +1343,96 @@ export interface components {
             state: "queued" | "starting" | "running" | "cancelling" | "succeeded" | "failed" | "cancelled" | "skipped" | "lost";
         };
         /**
+         * AuditEntry
+         * @description Who did what, as whom, when, from where, and whether it was allowed.
+         */
+        AuditEntry: {
+            /** Actor */
+            actor: string;
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /**
+             * Behalf Of
+             * @description Whose server or job the actor acted from.
+             */
+            behalf_of?: string | null;
+            /**
+             * Code
+             * @description Of the problem, when there was one.
+             * @default
+             */
+            code: string;
+            /**
+             * Detail
+             * @default {}
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+            /**
+             * Hash
+             * @description Covers this row and the hash before it.
+             */
+            hash: string;
+            /** Kind */
+            kind: string;
+            /** Operation */
+            operation: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "allowed" | "refused" | "failed";
+            /** Project */
+            project?: string | null;
+            /** Request Id */
+            request_id: string;
+            /** Seq */
+            seq: number;
+            /**
+             * Source
+             * @description Address that the request came from.
+             * @default
+             */
+            source: string;
+            /** Status */
+            status: number;
+            /**
+             * Target
+             * @description Path of the request below the API.
+             */
+            target: string;
+        };
+        /**
+         * AuditReport
+         * @description What `dlsys audit verify` found.
+         */
+        AuditReport: {
+            /** First */
+            first?: number | null;
+            /**
+             * Head
+             * @description Hash of the last row; keep it elsewhere to prove more.
+             * @default
+             */
+            head: string;
+            /** Last */
+            last?: number | null;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Problems
+             * @description What was changed or removed, in plain words.
+             * @default []
+             */
+            problems: string[];
+            /** Rows */
+            rows: number;
+        };
+        /**
          * BackfillRequest
          * @description Fire once for each time that was due in a past interval and never fired.
          */
@@ -1379,6 +1597,22 @@ export interface components {
              * @description Lower-case letters, digits, '.', '_' and '-'; 1 to 63 characters.
              */
             name: string;
+        };
+        /**
+         * CreateProjectRequest
+         * @description A new project; its creator becomes a maintainer.
+         */
+        CreateProjectRequest: {
+            /**
+             * Name
+             * @description A slug.
+             */
+            name: string;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
         };
         /**
          * CronExplanation
@@ -2236,6 +2470,42 @@ export interface components {
             type: "dataset_version" | "snapshot" | "notebook" | "environment" | "run" | "model_version" | "deployment";
         };
         /**
+         * Member
+         * @description A user, or all members of a hub's group, and what they may do in a project.
+         */
+        Member: {
+            /**
+             * Added At
+             * Format: date-time
+             */
+            added_at: string;
+            /** Added By */
+            added_by: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "user" | "group";
+            /** Name */
+            name: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer";
+        };
+        /**
+         * MemberRequest
+         * @description The role that a member gets; one that it has already is replaced.
+         */
+        MemberRequest: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer";
+        };
+        /**
          * MetricPoint
          * @description One value of a metric; `at` in epoch seconds.
          */
@@ -2394,6 +2664,16 @@ export interface components {
              * @default []
              */
             parameters: components["schemas"]["Parameter"][];
+        };
+        /** Page[AuditEntry] */
+        Page_AuditEntry_: {
+            /** Items */
+            items: components["schemas"]["AuditEntry"][];
+            /**
+             * Next Cursor
+             * @description Pass as ?cursor= to get the next page.
+             */
+            next_cursor?: string | null;
         };
         /** Page[Dataset] */
         Page_Dataset_: {
@@ -2620,8 +2900,32 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Kind
+             * @default shared
+             * @enum {string}
+             */
+            kind: "shared" | "personal";
             /** Name */
             name: string;
+            /** Owner */
+            owner: string;
+            /**
+             * Rights
+             * @description Scopes that the caller has here.
+             * @default []
+             */
+            rights: string[];
+            /**
+             * Role
+             * @description The caller's own, the strongest where several.
+             */
+            role?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer") | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
         };
         /**
          * QueueEntry
@@ -3364,7 +3668,10 @@ export interface components {
             project: string;
             /** Projects */
             projects: string[];
-            /** Scopes */
+            /**
+             * Scopes
+             * @description What the token may at most do, in any project.
+             */
             scopes: string[];
         };
         /**
@@ -3415,6 +3722,117 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "audit.list": {
+        parameters: {
+            query?: {
+                project?: string | null;
+                actor?: string | null;
+                /** @description Or how it begins. */
+                operation?: string | null;
+                outcome?: ("allowed" | "refused" | "failed") | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description In the target. */
+                text?: string | null;
+                limit?: number;
+                cursor?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_AuditEntry_"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.export": {
+        parameters: {
+            query?: {
+                format?: "jsonl" | "csv";
+                project?: string | null;
+                actor?: string | null;
+                /** @description Or how it begins. */
+                operation?: string | null;
+                outcome?: ("allowed" | "refused" | "failed") | null;
+                since?: string | null;
+                until?: string | null;
+                /** @description In the target. */
+                text?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/jsonl": unknown;
+                    "text/csv": unknown;
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "audit.verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditReport"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "system.events": {
         parameters: {
             query?: {
@@ -3477,7 +3895,7 @@ export interface operations {
             };
         };
     };
-    "system.projects": {
+    "projects.list": {
         parameters: {
             query?: never;
             header?: never;
@@ -3493,6 +3911,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Project"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.create": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateProjectRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.show": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Project"];
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -4757,6 +5239,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Lineage"];
                 };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.add_member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                kind: "user" | "group";
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Member"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.remove_member": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                kind: "user" | "group";
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details (RFC 9457) */
             default: {

@@ -2,31 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from dlsys_server.core.errors import Forbidden, NotFound
 
 from .scopes import JOB_OPERATIONS, OPERATIONS, Scope
 
 DEFAULT_PROJECT = "default"
+NONE: frozenset[Scope] = frozenset()
 
 
 @dataclass(frozen=True)
 class Principal:
-    """A caller. `name` owns what it makes; `project` is where it works by default."""
+    """A caller. `name` owns what it makes; `project` is where it works by default.
+
+    `scopes` is what the token may at most do; `rights` what the caller may do in each project.
+    `acting` is who sits at the server that the token belongs to, as that server says, where it is
+    somebody else: what they do is done with the rights, and in the name, of the server's owner.
+    """
 
     name: str
     kind: Literal["user", "job", "service"]
     project: str
-    projects: tuple[str, ...]
+    rights: Mapping[str, frozenset[Scope]]
     scopes: frozenset[Scope]
     job_id: str | None = None
     run_id: str | None = None
     deployment: str | None = None
+    acting: str | None = None
 
-    def check(self, operation: str) -> None:
-        """Refuse what the scopes do not allow.
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        kind: Literal["user", "job", "service"],
+        project: str,
+        projects: Iterable[str],
+        scopes: frozenset[Scope],
+        **more: Any,
+    ) -> Principal:
+        """One with the same rights in all its projects."""
+        return cls(name, kind, project, dict.fromkeys(projects, scopes), scopes, **more)
+
+    @property
+    def projects(self) -> tuple[str, ...]:
+        """Projects that exist for the caller."""
+        return tuple(self.rights)
+
+    def projects_with(self, scope: Scope) -> tuple[str, ...]:
+        """Projects in which the caller has this right."""
+        return tuple(project for project in self.rights if self.may(scope, project))
+
+    def may(self, scope: Scope, project: str | None = None) -> bool:
+        """Whether the caller has a right, in a project or outside any."""
+        held = self.scopes if project is None else self.rights.get(project, NONE)
+        return scope is Scope.OPEN or scope in held
+
+    def check(self, operation: str, project: str | None = None) -> None:
+        """Refuse what the caller has no right to.
 
         Raises:
             Forbidden: the scope is missing.
@@ -34,26 +69,45 @@ class Principal:
         needed = OPERATIONS[operation]
         if self.kind == "job" and operation in JOB_OPERATIONS:
             return
-        if needed not in self.scopes:
+        if not self.may(needed, project):
+            where = f" in {project}" if project else ""
             raise Forbidden(
-                f"{operation} needs the right '{needed.value}', which {self.name} does not have.",
+                f"{operation} needs the right '{needed.value}'{where}, "
+                f"which {self.name} does not have.",
                 code="missing-scope",
                 hint="Ask an administrator of the project for a role that includes it.",
             )
 
     def check_project(self, project: str) -> None:
         """A project one is not in does not exist for one."""
-        if project not in self.projects:
-            raise NotFound(
-                f"There is no project '{project}' that you can see.",
-                code="no-such-project",
-                hint="`dlsys projects` lists yours.",
-            )
+        if project not in self.rights:
+            raise no_such_project(project)
+
+
+def no_such_project(project: str) -> NotFound:
+    """The same for one that is not there and one that the caller is not in."""
+    return NotFound(
+        f"There is no project '{project}' that you can see.",
+        code="no-such-project",
+        hint="`dlsys projects` lists yours.",
+    )
 
 
 class Identity(Protocol):
     """Turns a token into a principal. Embedded and hub mode implement it."""
 
-    def identify(self, token: str) -> Principal | None:
-        """The token's principal; None when it is not valid."""
+    def identify(self, token: str, fresh: bool = False) -> Principal | None:
+        """The token's principal; None when it is not valid.
+
+        Args:
+            token: as it came.
+            fresh: nothing that was remembered will do (deletes, administration).
+
+        Raises:
+            Unavailable: who it belongs to cannot be found out now.
+        """
+        ...
+
+    def person(self, name: str) -> Principal | None:
+        """What a user may do whose token is not here (a schedule's owner); None: nothing."""
         ...

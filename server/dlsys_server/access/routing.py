@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Header, Request
 
-from dlsys_server.core.errors import Unauthenticated
+from dlsys_server.core.errors import Forbidden, Unauthenticated
 
+from .audited import AuditedRoute
 from .principals import Principal
 from .scopes import OPERATIONS, Scope
 
@@ -19,20 +22,33 @@ def bearer(request: Request) -> str:
     return token.strip() if kind.lower() in ("bearer", "token") else ""
 
 
-def identify(request: Request) -> Principal:
+ACTING = "x-dlsys-acting"
+"""Header of a user's Jupyter server: who sits there, when it is not the server's owner."""
+
+
+def acting(principal: Principal, request: Request) -> Principal:
+    """The principal with who acts in their name, for the audit log; it changes no right."""
+    said = unquote(request.headers.get(ACTING, "").strip())[:200]
+    if principal.kind != "user" or not said.isprintable() or said in ("", principal.name):
+        return principal
+    return replace(principal, acting=said)
+
+
+def identify(request: Request, fresh: bool = False) -> Principal:
     """The caller.
 
     Raises:
         Unauthenticated: no token, or one that is not valid.
+        Unavailable: who the token belongs to cannot be found out now.
     """
     token = bearer(request)
-    principal = request.app.state.identity.identify(token) if token else None
+    principal = request.app.state.identity.identify(token, fresh) if token else None
     if not isinstance(principal, Principal):
         raise Unauthenticated(
             "The token is missing or not valid." if not token else "The token is not valid.",
             hint="Send 'Authorization: Bearer <token>'; `dlsys doctor` shows your connection.",
         )
-    return principal
+    return acting(principal, request)
 
 
 def _caller(request: Request) -> Principal:
@@ -41,6 +57,8 @@ def _caller(request: Request) -> Principal:
     return principal
 
 
+AT_ONCE = frozenset({Scope.MANAGE, Scope.ADMIN})
+"""Rights that must not outlive their withdrawal, not even for a minute; nor do deletes."""
 Caller = Annotated[Principal, Depends(_caller)]
 IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 
@@ -55,7 +73,7 @@ def service(name: str) -> Any:
 
 
 class RoomRouter(APIRouter):
-    """An APIRouter that refuses routes without a scope, and guards the others."""
+    """An APIRouter that refuses routes without a scope; guards and records the others."""
 
     def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
         """Add a route; its `operation_id` must be in the table."""
@@ -64,16 +82,24 @@ class RoomRouter(APIRouter):
             raise LookupError(f"{path}: operation {operation!r} is not in access/scopes.py")
         guards = [] if operation == "system.health" else [Depends(_guard(operation))]
         options["dependencies"] = [*guards, *(options.get("dependencies") or [])]
+        options["route_class_override"] = AuditedRoute
         super().add_api_route(path, endpoint, **options)
 
 
 def _guard(operation: str) -> Callable[[Request], None]:
+    needed = OPERATIONS[operation]
+
     def guard(request: Request) -> None:
-        principal = identify(request)
-        if OPERATIONS[operation] is not Scope.OPEN:
-            principal.check(operation)
-        if project := request.path_params.get("project"):
-            principal.check_project(project)
+        principal = identify(request, request.method == "DELETE" or needed in AT_ONCE)
         request.state.principal = principal
+        project = request.path_params.get("project")
+        if project is not None:
+            principal.check_project(project)
+        try:
+            principal.check(operation, project)
+        except Forbidden:
+            if project is None or principal.kind != "user":
+                raise
+            raise request.app.state.projects.refusal(principal, operation, project) from None
 
     return guard

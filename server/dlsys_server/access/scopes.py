@@ -10,7 +10,8 @@ from enum import Enum
 
 
 class Scope(str, Enum):
-    """Rights, from weak to strong. JOB is what a running job's own token holds."""
+    """Rights, from weak to strong. JOB is what a running job's own token holds; MANAGE is about one
+    project (its members), ADMIN about the platform."""
 
     OPEN = "open"
     JOB = "job"
@@ -19,6 +20,7 @@ class Scope(str, Enum):
     WRITE = "write"
     SUBMIT = "submit"
     DEPLOY = "deploy"
+    MANAGE = "manage"
     ADMIN = "admin"
 
 
@@ -30,13 +32,22 @@ IMPLIED: dict[Scope, frozenset[Scope]] = {
     Scope.WRITE: frozenset({Scope.READ}),
     Scope.SUBMIT: frozenset({Scope.READ}),
     Scope.DEPLOY: frozenset({Scope.READ, Scope.PREDICT}),
-    Scope.ADMIN: frozenset({Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}),
+    Scope.MANAGE: frozenset({Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}),
+    Scope.ADMIN: frozenset({Scope.MANAGE}),
 }
 
 OPERATIONS: dict[str, Scope] = {
     "system.health": Scope.OPEN,
     "system.whoami": Scope.OPEN,
-    "system.projects": Scope.READ,
+    "projects.list": Scope.READ,
+    "projects.create": Scope.ADMIN,
+    "projects.show": Scope.READ,
+    "projects.members": Scope.READ,
+    "projects.add_member": Scope.MANAGE,
+    "projects.remove_member": Scope.MANAGE,
+    "audit.list": Scope.MANAGE,
+    "audit.export": Scope.MANAGE,
+    "audit.verify": Scope.ADMIN,
     "system.workers": Scope.READ,
     "system.events": Scope.READ,
     "system.shutdown": Scope.ADMIN,

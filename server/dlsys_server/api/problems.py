@@ -38,6 +38,19 @@ def problem_response(problem: Problem, headers: dict[str, str] | None = None) ->
     )
 
 
+def status_of(error: Exception) -> tuple[int, str]:
+    """Status and code of the answer that an error becomes."""
+    if isinstance(error, DlsysError):
+        return error.status, error.code
+    if isinstance(error, RequestValidationError):
+        return 400, "invalid-input"
+    if isinstance(error, HTTPException):
+        return error.status_code, HTTP_CODES.get(error.status_code, "http-error")
+    if isinstance(error, OperationalError):
+        return 503, "database-unavailable"
+    return 500, "internal-error"
+
+
 def error_response(error: DlsysError) -> JSONResponse:
     """An error of our tree as a response."""
     headers = {"Retry-After": str(error.retry_after)} if error.retry_after else {}

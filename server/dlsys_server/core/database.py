@@ -15,12 +15,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
 from .errors import Broken
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+_MIGRATION_LOCK = 0x646C7378  # any number, the same for all platforms on one PostgreSQL database
 
 
 class Database:
@@ -63,26 +64,47 @@ class Database:
         """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        script = ScriptDirectory.from_config(config)
         with self.engine.execution_options(dlsys_write=True).begin() as connection:
+            if not self.is_sqlite:  # programs that start at once do it one after the other
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             found = MigrationContext.configure(connection).get_current_revision()
-            _refuse_unknown(found, {s.revision for s in script.walk_revisions()})
-            if found != script.get_current_head():
+            refuse_unknown(found)
+            if found != self.newest():
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
+
+    def revisions(self) -> tuple[str | None, str]:
+        """The schema's revision (None: there is none yet), and this program's."""
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        return found, self.newest()
+
+    @staticmethod
+    def newest() -> str:
+        """This program's schema revision."""
+        return str(_script().get_current_head())
 
     def close(self) -> None:
         """Drop all connections."""
         self.engine.dispose()
 
 
-def _refuse_unknown(found: str | None, known: set[str]) -> None:
-    if found is not None and found not in known:
+def refuse_unknown(found: str | None) -> None:
+    """Refuse a schema revision that this program does not know.
+
+    Raises:
+        Broken: a newer or foreign program made it.
+    """
+    if found is not None and found not in {s.revision for s in _script().walk_revisions()}:
         raise Broken(
             f"The database has schema revision {found}, which this version does not know.",
             code="unknown-schema-revision",
             hint="Install the jupyter-dlsys version that wrote it, or use another data folder.",
         )
+
+
+def _script() -> ScriptDirectory:
+    return ScriptDirectory(str(MIGRATIONS))
 
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:

@@ -6,19 +6,62 @@ import getpass
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
     """Read once at start; handed down by constructors."""
 
-    model_config = SettingsConfigDict(env_prefix="DLSYS_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="DLSYS_", extra="ignore", populate_by_name=True)
 
     home: Path = Field(description="Data folder of the embedded platform. Local disk, not NFS.")
     host: str = Field("127.0.0.1", description="Address for jobs, MLflow clients and programs.")
     port: int = Field(0, description="TCP port; 0 keeps the last one or takes a free one.")
+    identity: Literal["embedded", "hub"] = Field(
+        "embedded", description="Who may call: this OS user, or users of a JupyterHub."
+    )
+    hub_api_url: str = Field(
+        "",
+        validation_alias=AliasChoices("DLSYS_HUB_API_URL", "JUPYTERHUB_API_URL"),
+        description="API of the hub; JupyterHub sets it for its services.",
+    )
+    hub_api_token: SecretStr = Field(
+        SecretStr(""),
+        validation_alias=AliasChoices("DLSYS_HUB_API_TOKEN", "JUPYTERHUB_API_TOKEN"),
+        description="The platform's own token there; may read names and groups of users.",
+    )
+    hub_service: str = Field(
+        "dlsys",
+        validation_alias=AliasChoices("DLSYS_HUB_SERVICE", "JUPYTERHUB_SERVICE_NAME"),
+        description="The platform's name as a service of the hub.",
+    )
+    service_url: str = Field(
+        "",
+        validation_alias=AliasChoices("DLSYS_SERVICE_URL", "JUPYTERHUB_SERVICE_URL"),
+        description="http://ADDRESS:PORT to listen on, as the hub tells it; wins over host, port.",
+    )
+    service_prefix: str = Field(
+        "",
+        validation_alias=AliasChoices("DLSYS_SERVICE_PREFIX", "JUPYTERHUB_SERVICE_PREFIX"),
+        description="Path below which the hub's proxy shows the platform.",
+    )
+    hub_fresh_seconds: float = Field(
+        60, ge=0, description="What the hub said of a token is good for so long."
+    )
+    hub_stale_seconds: float = Field(
+        900, ge=0, description="And for so long while the hub is away; not for deletes."
+    )
+    projects_file: Path | None = Field(
+        None, description="YAML of projects and members, made so at each start."
+    )
+    audit_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the audit log's hashes, the same for all platform processes, 32 "
+        "characters or more; empty: file audit.key in the data folder.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
     database_connections: int = Field(
         30, ge=1, description="Connections to the database that one platform process may open."
@@ -77,6 +120,19 @@ class Settings(BaseSettings):
     def effective_store_url(self) -> str:
         """Object store URL."""
         return self.store_url or f"file://{self.home / 'store'}"
+
+    @property
+    def listens_at(self) -> tuple[str, int]:
+        """Address and port; 0: keep the last one or take a free one."""
+        if self.identity == "hub" and self.service_url:
+            told = urlsplit(self.service_url)
+            return told.hostname or self.host, told.port or self.port
+        return self.host, self.port
+
+    @property
+    def prefix(self) -> str:
+        """Path below which a hub's proxy shows the platform, without a slash at its end."""
+        return self.service_prefix.rstrip("/") if self.identity == "hub" else ""
 
     def folder(self, name: str) -> Path:
         """A private folder of the data folder, made when missing."""

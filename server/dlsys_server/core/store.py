@@ -43,7 +43,7 @@ class ObjectStore(ABC):
 
     def put_file(self, path: Path) -> str:
         """Keep the bytes of a file; returns their SHA-256 when they are durable."""
-        sha256 = _hash_file(path)
+        sha256 = hash_file(path)
         if self._size_or_none(sha256) != path.stat().st_size:
             self._write_file(sha256, path)
         return sha256
@@ -71,7 +71,7 @@ class ObjectStore(ABC):
         part = Path(name)
         try:
             self._fetch(_checked(sha256), part)
-            if _hash_file(part) != sha256:
+            if hash_file(part) != sha256:
                 raise _damaged(sha256)
             part.replace(target)
         finally:
@@ -200,7 +200,7 @@ class RemoteStore(ObjectStore):
     def health(self) -> PartHealth:
         """Whether the bucket answers."""
         try:
-            with _reachable(self._root):
+            with reachable(self._root):
                 found = self._fs.exists(self._root.split("/")[0])
         except DlsysError as error:
             return PartHealth(name="store", state="failed", message=error.detail)
@@ -212,29 +212,29 @@ class RemoteStore(ObjectStore):
         return f"{self._root}/{blob_key(sha256)}"
 
     def _size_or_none(self, sha256: str) -> int | None:
-        with _reachable(self._root):
+        with reachable(self._root):
             try:
                 return int(self._fs.info(self._path(sha256))["size"])
             except FileNotFoundError:
                 return None
 
     def _write(self, sha256: str, data: bytes) -> None:
-        with _reachable(self._root):
+        with reachable(self._root):
             self._fs.pipe_file(self._path(sha256), data)
 
     def _write_file(self, sha256: str, path: Path) -> None:
-        with _reachable(self._root):
+        with reachable(self._root):
             self._fs.put_file(str(path), self._path(sha256))
 
     def _read(self, sha256: str) -> bytes:
-        with _reachable(self._root):
+        with reachable(self._root):
             try:
                 return bytes(self._fs.cat_file(self._path(sha256)))
             except FileNotFoundError:
                 raise _missing(sha256) from None
 
     def _fetch(self, sha256: str, target: Path) -> None:
-        with _reachable(self._root):
+        with reachable(self._root):
             try:
                 self._fs.get_file(self._path(sha256), str(target))
             except FileNotFoundError:
@@ -255,20 +255,28 @@ def open_store(url: str, s3_endpoint_url: str = "") -> ObjectStore:
             f"'{url}' is not an object store that the platform knows.",
             hint="Set DLSYS_STORE_URL to file:///folder or s3://bucket/prefix.",
         )
+    return RemoteStore(s3_filesystem(s3_endpoint_url), parts.netloc + unquote(parts.path))
+
+
+def s3_filesystem(s3_endpoint_url: str = "") -> Any:
+    """S3 as fsspec sees it, with keys as boto finds them; it caches no listing.
+
+    Raises:
+        Broken: the libraries for S3 are missing.
+    """
     import fsspec
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     if s3_endpoint_url:
         options["endpoint_url"] = s3_endpoint_url
     try:
-        filesystem = fsspec.filesystem("s3", **options)
+        return fsspec.filesystem("s3", **options)
     except ImportError as error:
         raise Broken(
             f"A library for S3 is missing: {error}.",
             code="s3-extra-missing",
             hint='Run `pip install "jupyter-dlsys[server,s3]"`.',
         ) from None
-    return RemoteStore(filesystem, parts.netloc + unquote(parts.path))
 
 
 def _checked(sha256: str) -> str:
@@ -279,7 +287,8 @@ def _checked(sha256: str) -> str:
     return sha256
 
 
-def _hash_file(path: Path) -> str:
+def hash_file(path: Path) -> str:
+    """SHA-256 of the bytes of a file."""
     digest = hashlib.sha256()
     with path.open("rb") as source:
         while block := source.read(BLOCK):
@@ -300,12 +309,15 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextmanager
-def _reachable(root: str) -> Iterator[None]:
+def reachable(root: str, *passed: type[Exception]) -> Iterator[None]:
+    """Turn whatever goes wrong with a store into Unavailable, but for errors that are `passed`."""
     try:
         yield
     except DlsysError:
         raise
     except Exception as error:
+        if isinstance(error, passed):
+            raise
         raise Unavailable(
             f"The object store {root} does not answer: {type(error).__name__}: {error}",
             code="store-unavailable",

@@ -51,21 +51,27 @@ class Account:
 
 
 class Accounts:
-    """Finds the account for an owner. Only root may run a job as somebody else."""
+    """Finds the account for an owner. Only root may run a job as somebody else.
 
-    def __init__(self, fallback: str) -> None:
-        self.fallback = fallback
+    Args:
+        fallback: account for owners without one of their own.
+        many: owners are users of a hub, not the person who runs the platform.
+    """
+
+    def __init__(self, fallback: str, many: bool = False) -> None:
+        self.fallback, self.many = fallback, many
         self.root = os.geteuid() == 0
 
     def of(self, owner: str) -> Account | None:
         """None: the platform's own account.
 
         Raises:
-            Refused: the platform is root, and the owner has no account here.
+            Refused: the owner has no account here, or the platform may not use it.
         """
         if not self.root:
+            self._check_shared(owner)
             return None
-        if owner == getpass.getuser() and not self.fallback:
+        if owner == getpass.getuser() and not self.fallback and not self.many:
             return None  # root on its own machine asked for it itself
         found = Account.named(owner) or Account.named(self.fallback)
         if found is None:
@@ -75,6 +81,15 @@ class Accounts:
                 hint="Add the account, or name one for all jobs in DLSYS_JOB_ACCOUNT.",
             )
         return found
+
+    def _check_shared(self, owner: str) -> None:
+        if self.many and self.fallback != getpass.getuser():
+            raise Refused(
+                f"The platform cannot start jobs as {owner}: it does not run as root.",
+                code="no-account",
+                hint="An administrator can start it as root, or set DLSYS_JOB_ACCOUNT to its own "
+                "account where all users may share it.",
+            )
 
     def words(self) -> str:
         """For people: which account jobs run as."""

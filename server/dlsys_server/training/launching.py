@@ -118,7 +118,7 @@ class Launcher:
 
     def _prepare(self, job: JobRow) -> None:
         bundle = json.loads(self.store.get(job.bundle_sha))
-        reader = Principal(
+        reader = Principal.of(
             job.owner, "job", job.project, (job.project,), frozenset(), job_id=job.id
         )
         inputs = {

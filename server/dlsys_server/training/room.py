@@ -65,7 +65,10 @@ class TrainingRoom:
         self.near = near
         settings, database = near.settings, near.database
         self.announcer = Announcer(near.events)
-        self.warm, accounts = Warm(settings), Accounts(settings.job_account)
+        self.warm, accounts = (
+            Warm(settings),
+            Accounts(settings.job_account, many=settings.identity == "hub"),
+        )
         self.attempts = Attempts(settings, self.warm, accounts)
         self.keeper = Keeper(near.store, self.attempts, settings.home / "cache")
         self.checkpoints = Checkpoints(self.keeper, self.attempts)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
 
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.scopes import Scope
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import Conflict
+from dlsys_server.core.errors import Conflict, Forbidden
 from jupyter_dlsys.contract.jobs import TERMINAL_STATES
 
 from .announcing import Announcer
@@ -29,10 +31,12 @@ class Stopper:
 
         Raises:
             NotFound: no such job in the project.
+            Forbidden: it is somebody else's, and the caller does not maintain the project.
         """
         for _ in range(5):
             with self.database.write() as session:
                 job = find_job(session, project, job_id)
+                _check_owner(caller, job)
                 if job.state in TERMINAL_STATES or job.state == "cancelling":
                     return
                 values: dict[str, Any] = {"reason": f"Cancelled by {caller.name}"}
@@ -52,7 +56,16 @@ class Stopper:
                 select(JobRow.project, JobRow.id).where(JobRow.state.in_((*HOLDING, "queued")))
             ).all()
         for project, job_id in rows:
-            self.cancel(caller, project, job_id)
+            self.cancel(replace(caller, rights={project: caller.scopes}), project, job_id)
+
+
+def _check_owner(caller: Principal, job: JobRow) -> None:
+    if caller.name != job.owner and not caller.may(Scope.MANAGE, job.project):
+        raise Forbidden(
+            f"The job '{job.name}' belongs to {job.owner}.",
+            code="not-your-job",
+            hint=f"Ask {job.owner}, or a maintainer of {job.project}, to cancel it.",
+        )
 
 
 def _at_once(job: JobRow) -> dict[str, Any]:

@@ -20,6 +20,12 @@ def place(caller: Principal, account: str, path: str) -> str:
         Forbidden: the caller is somebody else.
         InvalidInput: the path is not absolute.
     """
+    if not account:
+        raise Forbidden(
+            "Behind a hub the platform cannot read files of its users.",
+            code="follow-not-allowed",
+            hint="Leave `follow` out: the notebook is then kept as it is now.",
+        )
     if caller.kind != "user" or caller.name != account:
         raise Forbidden(
             f"Only {account}, as whom the platform runs, can let it follow a file of this machine.",

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from dlsys_server.access.principals import Principal
+from dlsys_server.access.principals import Identity, Principal
 from dlsys_server.access.scopes import Scope
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
@@ -63,11 +63,12 @@ class ScheduleService:
         store: ObjectStore,
         events: EventLog,
         training: TrainingService,
+        identity: Identity,
         account: str,
     ) -> ScheduleService:
         """The room, with a loop that has not been started."""
         teller = Teller(events)
-        submitter = Submitter(database, store, training, teller, account)
+        submitter = Submitter(database, store, training, teller, identity, account)
         firer = Firer(database, submitter)
         return cls(database, store, training, teller, firer, account)
 
@@ -331,7 +332,7 @@ def _find(session: Session, project: str, schedule_id: str, lock: bool = False) 
 
 def _check_owner(caller: Principal, row: ScheduleRow, strictly: bool = False) -> None:
     """Its jobs run as its owner, so nobody else may say what they run, or make them run."""
-    if caller.name == row.owner or (not strictly and Scope.ADMIN in caller.scopes):
+    if caller.name == row.owner or (not strictly and caller.may(Scope.MANAGE, row.project)):
         return
     raise Forbidden(
         f"The schedule '{row.name}' belongs to {row.owner}, as whom its jobs run.",

@@ -7,17 +7,16 @@ job's run key is unique, and a firing is settled once.
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from itertools import groupby
 from typing import get_args
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from dlsys_server.access.principals import Principal
+from dlsys_server.access.principals import Identity, Principal
 from dlsys_server.access.scopes import Scope, expand
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import DlsysError, InvalidInput, Unavailable
+from dlsys_server.core.errors import DlsysError, Forbidden, InvalidInput, Unavailable
 from dlsys_server.core.store import ObjectStore
 from dlsys_server.training.service import TrainingService
 from dlsys_server.training.tables import JobRow
@@ -35,7 +34,7 @@ UNFINISHED = tuple(state for state in get_args(JobState) if state not in TERMINA
 
 
 class Submitter:
-    """Gives pending firings their turn. `account` is whom the platform runs as."""
+    """Gives pending firings their turn. Schedules of `account` may follow files; '': of nobody."""
 
     def __init__(
         self,
@@ -43,10 +42,11 @@ class Submitter:
         store: ObjectStore,
         training: TrainingService,
         teller: Teller,
+        identity: Identity,
         account: str,
     ) -> None:
         self.database, self.store, self.training = database, store, training
-        self.teller, self.account = teller, account
+        self.teller, self.identity, self.account = teller, identity, account
 
     def advance(self, schedule_id: str | None = None) -> bool:
         """Submit what is pending and may go; True when something still waits."""
@@ -100,7 +100,13 @@ class Submitter:
             return [i for i, of, key in found if of == schedule.id and key != firing.run_key]
 
     def _stop(self, schedule: ScheduleRow, jobs: list[str]) -> None:
-        caller = replace(_owner(schedule), name=f"the schedule '{schedule.name}'")
+        caller = Principal.of(
+            f"the schedule '{schedule.name}'",
+            "service",
+            schedule.project,
+            (schedule.project,),
+            expand(frozenset({Scope.MANAGE})),
+        )
         for job in jobs:
             self.training.cancel(caller, schedule.project, job)
 
@@ -130,12 +136,33 @@ class Submitter:
     def _job(self, schedule: ScheduleRow, firing: FiringRow) -> Job:
         body = self.submission(schedule)
         return self.training.submit(
-            _owner(schedule),
+            self._owner(schedule),
             schedule.project,
             body,
             None,
             run_key=firing.run_key,
             schedule=schedule.id,
+        )
+
+    def _owner(self, schedule: ScheduleRow) -> Principal:
+        """The owner with the rights of today, and none but to submit.
+
+        Raises:
+            Forbidden: they may no longer submit here.
+        """
+        person = self.identity.person(schedule.owner)
+        if person is None or not person.may(Scope.SUBMIT, schedule.project):
+            raise Forbidden(
+                f"{schedule.owner} may no longer submit jobs in {schedule.project}.",
+                code="owner-lost-rights",
+                hint="Give them a role that may, or make the schedule again as somebody else.",
+            )
+        return Principal.of(
+            schedule.owner,
+            "user",
+            schedule.project,
+            (schedule.project,),
+            expand(frozenset({Scope.SUBMIT})),
         )
 
     def submission(self, schedule: ScheduleRow) -> SubmitRequest:
@@ -184,14 +211,3 @@ class Submitter:
 
 def _on_time(firing: FiringRow) -> bool:
     return firing.created_at - firing.due_at <= GRACE
-
-
-def _owner(schedule: ScheduleRow) -> Principal:
-    """The owner, with the right to submit and no other."""
-    return Principal(
-        schedule.owner,
-        "user",
-        schedule.project,
-        (schedule.project,),
-        expand(frozenset({Scope.SUBMIT})),
-    )

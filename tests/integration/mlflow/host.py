@@ -40,11 +40,12 @@ def principal_of(token: str) -> Principal | None:
     if token.startswith("job:"):
         scopes = frozenset({Scope.JOB})
         run_id = token.removeprefix("job:")
-        return Principal("alice", "job", "ws-a", ("ws-a",), scopes, "job-1", run_id)
+        mine = {"job_id": "job-1", "run_id": run_id}
+        return Principal.of("alice", "job", "ws-a", ("ws-a",), scopes, **mine)
     if token not in PEOPLE:
         return None
     project, scopes = PEOPLE[token]
-    return Principal(token, "user", project, (project,), expand(frozenset(scopes)))
+    return Principal.of(token, "user", project, (project,), expand(frozenset(scopes)))
 
 
 class FileTap:

@@ -117,7 +117,7 @@ def _create(parts: Parts, cron: str) -> tuple[str, datetime]:
         missed="all",
         submission=SubmitRequest(source=SourceFile(path="t.py", content="print(1)")),
     )
-    owner = Principal(parts.settings.user, "user", "default", ("default",), ALL)
+    owner = Principal.of(parts.settings.user, "user", "default", ("default",), ALL)
     made = parts.schedules.create(owner, "default", body, None)
     return made.id, made.next_times[0]
 

@@ -8,6 +8,7 @@ import pytest
 
 from dlsys_server.access import tokens
 from dlsys_server.access.embedded import EmbeddedIdentity
+from dlsys_server.access.issued import Issued
 from dlsys_server.access.principals import Principal
 from dlsys_server.access.routing import RoomRouter
 from dlsys_server.access.scopes import IMPLIED, OPERATIONS, Scope, expand
@@ -43,12 +44,14 @@ def test_admin_holds_everything_but_jobs():
 def identity(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}")
     database.migrate()
-    yield EmbeddedIdentity(database, "the-secret", "ann")
+    found = EmbeddedIdentity(Issued(database), "the-secret", "ann")
+    found.database = database
+    yield found
     database.close()
 
 
 def issue(identity, kind, **values):
-    with identity._database.write() as session:
+    with identity.database.write() as session:
         fields = {"name": "n", "owner": "ann", "project": "default", "subject": f"{kind}/1"}
         return tokens.issue(session, kind, **{**fields, **values})
 
@@ -88,7 +91,7 @@ def test_expired_and_revoked_tokens_are_nobody(identity):
     assert identity.identify(old) is None
     _, secret = issue(identity, "job", subject="job/2")
     assert identity.identify(secret)
-    with identity._database.write() as session:
+    with identity.database.write() as session:
         assert tokens.revoke(session, "default", "job/2") == 1
     assert identity.identify(secret) is None
 
@@ -99,7 +102,7 @@ def test_only_the_hash_of_a_token_is_kept(identity):
 
 
 def test_a_project_one_is_not_in_does_not_exist():
-    ann = Principal("ann", "user", "default", ("default",), frozenset())
+    ann = Principal.of("ann", "user", "default", ("default",), frozenset())
     with pytest.raises(NotFound):
         ann.check_project("other")
 

@@ -89,7 +89,7 @@ def room_on(home: Path, url: str = "") -> Room:
     settings = Settings(home=home, database_url=url, warm=False)
     parts = build(settings, "secret", lambda: "", "0")
     parts.database.migrate()
-    room = Room(parts, Principal(settings.user, "user", P, (P,), ALL))
+    room = Room(parts, Principal.of(settings.user, "user", P, (P,), ALL))
     parts.schedules.firer.now = lambda: room.now
     return room
 

@@ -124,7 +124,7 @@ def test_removed_is_gone_but_its_jobs_stay(room) -> None:
 
 def test_nobody_else_says_what_runs_as_the_owner(room) -> None:
     made = room.create()
-    other = Principal("eve", "user", P, (P,), expand(frozenset({Scope.SUBMIT})))
+    other = Principal.of("eve", "user", P, (P,), expand(frozenset({Scope.SUBMIT})))
     change = ScheduleChange(submission=room.submission())
     admin = replace(room.owner, name="admin")
     schedules = room.parts.schedules

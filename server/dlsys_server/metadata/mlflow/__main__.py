@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from . import environment
 
@@ -104,11 +104,12 @@ def _rss_mb() -> int:
 
 
 def main() -> None:
-    """Read the arguments, prepare the databases, serve."""
+    """Read the arguments, prepare the databases, serve; or only look at them or prepare them."""
     parser = argparse.ArgumentParser(prog="dlsys-mlflow")
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--uds", type=Path, required=True)
-    parser.add_argument("--artifacts", required=True, help="folder or s3:// address")
+    parser.add_argument("--only", choices=["look", "migrate"], help="do this, and end")
+    parser.add_argument("--uds", type=Path)
+    parser.add_argument("--artifacts", default="", help="folder or s3:// address")
     parser.add_argument("--parent", type=int, required=True, help="process id to end with")
     options = parser.parse_args()
     events = Events()
@@ -124,6 +125,8 @@ def main() -> None:
     database = environment.databases(options.folder, os.environ.get(environment.DATABASE_URL))
     environment.write_auth_ini(options.folder, database)
     os.environ.update(environment.mlflow_environment(options.folder, database, options.artifacts))
+    if options.only:
+        prepare_only(options.folder, database, events, options.only == "migrate")
     from .migrate import prepare
 
     prepare(options.folder, database)
@@ -134,8 +137,26 @@ def main() -> None:
     finally:
         options.uds.unlink(missing_ok=True)
         events.tell("stopped")
-        logging.shutdown()
-        os._exit(0)  # MLflow's own threads would keep the interpreter waiting
+        end()
+
+
+def prepare_only(
+    folder: Path, database: environment.Databases, events: Events, migrate: bool
+) -> None:
+    """Say which revisions the databases have, bring them to ours if that is wanted, and end."""
+    from .migrate import prepare, revisions
+
+    before = revisions(database)
+    if migrate:
+        prepare(folder, database)
+    events.tell("revisions", before=before, after=revisions(database))
+    end()
+
+
+def end() -> NoReturn:
+    """At once: MLflow's own threads would keep the interpreter waiting."""
+    logging.shutdown()
+    os._exit(0)
 
 
 if __name__ == "__main__":

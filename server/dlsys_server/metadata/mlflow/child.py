@@ -21,6 +21,7 @@ from . import environment
 
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _LOG_LIMIT = 5 * 2**20
+_OURS_ALONE = frozenset({"DLSYS_AUDIT_KEY", "DLSYS_HUB_API_TOKEN", "JUPYTERHUB_API_TOKEN"})
 
 
 class MlflowChild:
@@ -119,7 +120,7 @@ class MlflowChild:
         ]  # fmt: skip
 
     def _environment(self) -> dict[str, str]:
-        ours = {name: value for name, value in os.environ.items() if not _foreign(name)}
+        ours = child_environment()
         ours.update(self._extra)
         ours[environment.SECRET] = self.secret
         if self._database_url:
@@ -127,8 +128,15 @@ class MlflowChild:
         return ours
 
 
+def child_environment() -> dict[str, str]:
+    """Our environment without what would steer MLflow's server."""
+    return {name: value for name, value in os.environ.items() if not _foreign(name)}
+
+
 def _foreign(name: str) -> bool:
     """MLflow variables of the user's own shell must not steer our server; those of its S3 client
-    may.
+    may. Secrets that are only the platform's stay with the platform.
     """
+    if name in _OURS_ALONE:
+        return True
     return name.lstrip("_").startswith("MLFLOW_") and not name.startswith("MLFLOW_S3_")

@@ -29,6 +29,46 @@ def prepare(folder: Path, database: Databases) -> None:
         _upgrade_auth(database.auth)
 
 
+def revisions(database: Databases) -> dict[str, list[str | None]]:
+    """Of both databases: the schema revision that is there (None: no schema yet), and MLflow's own.
+    Changes nothing.
+    """
+    from mlflow.server.auth.db import utils as auth
+    from mlflow.store.db import utils as untyped
+
+    tracking: Any = untyped
+    auth_head = _head(Path(auth.__file__).parent / "migrations")
+    return {
+        "tracking": [
+            _revision(database.tracking, "alembic_version"),
+            tracking._get_latest_schema_revision(),
+        ],
+        "auth": [_revision(database.auth, "alembic_version_auth"), auth_head],
+    }
+
+
+def _revision(url: str, table: str) -> str | None:
+    import sqlalchemy
+    from alembic.runtime.migration import MigrationContext
+
+    path = url.removeprefix("sqlite:///")
+    if path != url and not Path(path).exists():
+        return None
+    engine = sqlalchemy.create_engine(url)
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": table})
+            return context.get_current_revision()
+    finally:
+        engine.dispose()
+
+
+def _head(scripts: Path) -> str | None:
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(scripts)).get_current_head()
+
+
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -71,11 +71,12 @@ def role_from_scopes(principal: Principal, project: str) -> str | None:
         return None
     if principal.kind == "job":
         return "member" if project == principal.project and principal.run_id else None
-    if Scope.ADMIN in principal.scopes:
+    held = principal.rights[project]
+    if Scope.MANAGE in held:
         return "maintainer"
-    if principal.scopes & {Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}:
+    if held & {Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}:
         return "member"
-    return "viewer" if Scope.READ in principal.scopes else None
+    return "viewer" if Scope.READ in held else None
 
 
 @dataclass
@@ -138,6 +139,7 @@ class MlflowProxy:
         try:
             response = await self._answer(request)
         except DlsysError as error:  # also those of the host's rules: MLflow's client shows them
+            request.state.code = error.code
             response = _problem(_in_mlflow_words(error))
         except ClientDisconnect:
             return
@@ -148,8 +150,8 @@ class MlflowProxy:
         if raw == "":
             return RedirectResponse("mlflow/", status_code=307)  # relative: right under any prefix
         refuse_traversal(raw.encode(), request.scope.get("query_string", b""))
-        principal = await self._who(request)
-        project = self._where(request, principal)
+        principal = request.state.principal = await self._who(request)
+        project = request.state.project = self._where(request, principal)
         path = httpx.URL(f"http://localhost{raw}").path
         call = _Call(request, path, principal, project, call_of(path))
         try:
@@ -219,7 +221,7 @@ class MlflowProxy:
             raise forbidden("Projects are managed by the platform.")
         operation = _SCOPED.get((request.method, call.call or ""))
         if operation and principal.kind != "job":
-            principal.check(operation)
+            principal.check(operation, call.project)
         is_file = artifact_of(call.path) is not None or call.call == "upload-artifact"
         if request.method not in READS and not is_file:
             call.body = await read_body(request.receive)

@@ -1,0 +1,69 @@
+"""the hub
+
+Revision ID: 0003
+Revises: 0002
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0003"
+down_revision = "0002"
+branch_labels = None
+depends_on = None
+
+JSON = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+
+
+def upgrade() -> None:
+    """Apply."""
+    op.create_table(
+        "project_member",
+        sa.Column("project", sa.String(length=63), nullable=False),
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("role", sa.String(length=32), nullable=False),
+        sa.Column("added_by", sa.String(length=200), nullable=False),
+        sa.Column("added_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("project", "kind", "name"),
+    )
+    op.create_table(
+        "audit",
+        sa.Column("seq", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("behalf_of", sa.String(length=200), nullable=True),
+        sa.Column("operation", sa.String(length=64), nullable=False),
+        sa.Column("project", sa.String(length=63), nullable=True),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("outcome", sa.String(length=16), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("code", sa.String(length=64), nullable=False),
+        sa.Column("source", sa.String(length=64), nullable=False),
+        sa.Column("request_id", sa.String(length=64), nullable=False),
+        sa.Column("detail", JSON, nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("seq"),
+    )
+    op.create_index("ix_audit_operation", "audit", ["operation"])
+    op.create_index("ix_audit_project", "audit", ["project"])
+    with op.batch_alter_table("project") as table:
+        table.add_column(sa.Column("kind", sa.String(16), nullable=False, server_default="shared"))
+        table.add_column(sa.Column("title", sa.String(200), nullable=False, server_default=""))
+    with op.batch_alter_table("token") as table:
+        table.add_column(sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
+
+
+def downgrade() -> None:
+    """Undo."""
+    with op.batch_alter_table("token") as table:
+        table.drop_column("last_used_at")
+    with op.batch_alter_table("project") as table:
+        table.drop_column("title")
+        table.drop_column("kind")
+    op.drop_table("audit")
+    op.drop_table("project_member")

@@ -1,0 +1,31 @@
+"""One hub for all tests of this folder: it takes seconds to start and each user's server more."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.hub import FOLDER, PATH, RunningHub, started
+
+
+@pytest.fixture(scope="module")
+def hub(session_root: Path) -> Iterator[RunningHub]:
+    """`make hub`, with the demo's data."""
+    pytest.importorskip("jupyterhub", reason="the extra `hub` is not installed: make install")
+    if not (FOLDER / "node_modules" / "configurable-http-proxy").exists():
+        pytest.skip("the hub's proxy is not installed: make hub")
+    if shutil.which("node", path=PATH) is None:
+        pytest.skip("there is no Node.js on PATH")
+    state = Path(tempfile.mkdtemp(prefix="hub", dir=session_root))
+    with started(state) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def servers(hub: RunningHub) -> dict[str, dict[str, str]]:
+    """The environment inside the servers of ann, vic and eve."""
+    return hub.spawn("ann", "vic", "eve")

@@ -1,0 +1,137 @@
+"""Projects: roles give rights up to the token's, refusals say whom to ask, nobody is locked out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dlsys_server.access.principals import Principal
+from dlsys_server.access.projects import ProjectService, personal
+from dlsys_server.access.roles import ROLES, strongest, that_allow
+from dlsys_server.access.scopes import Scope, expand
+from dlsys_server.core.database import Database
+from dlsys_server.core.errors import Conflict, NotFound
+from dlsys_server.core.events import EventLog
+from jupyter_dlsys.contract.access import PROJECT_PATTERN, CreateProjectRequest
+
+EVERYTHING = expand(frozenset({Scope.ADMIN}))
+PERSON = expand(frozenset({Scope.MANAGE}))
+
+
+@pytest.fixture
+def projects(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 'x.sqlite'}", 1)
+    database.migrate()
+    yield ProjectService(database, EventLog(database))
+    database.close()
+
+
+def principal(projects, name, groups=(), scopes=PERSON):
+    rights = projects.rights(name, groups, scopes)
+    return Principal(name, "user", personal(name), rights, scopes)
+
+
+@pytest.fixture
+def root(projects):
+    root = principal(projects, "root", scopes=EVERYTHING)
+    projects.create(root, CreateProjectRequest(name="vision", title="Computer vision"))
+    return principal(projects, "root", scopes=EVERYTHING)
+
+
+def test_a_stranger_sees_nothing_of_a_project(projects, root):
+    eve = principal(projects, "eve")
+    assert eve.projects == ("u-eve",)
+    assert [p.name for p in projects.list(eve)] == []  # hers is made when she comes
+    with pytest.raises(NotFound) as there:
+        eve.check_project("vision")
+    with pytest.raises(NotFound) as not_there:
+        eve.check_project("no-such")
+    assert there.value.detail.replace("vision", "no-such") == not_there.value.detail
+
+
+def test_a_role_of_a_group_counts_as_long_as_one_is_in_it(projects, root):
+    projects.add_member(root, "vision", "group", "scientists", "data-scientist")
+    assert principal(projects, "ann", ["scientists"]).may(Scope.SUBMIT, "vision")
+    assert not principal(projects, "ann").may(Scope.READ, "vision")
+    projects.remove_member(root, "vision", "group", "scientists")
+    assert not principal(projects, "ann", ["scientists"]).may(Scope.READ, "vision")
+
+
+def test_the_token_is_the_ceiling(projects, root):
+    projects.add_member(root, "vision", "user", "vic", "maintainer")
+    vic = principal(projects, "vic", scopes=expand(frozenset({Scope.READ})))
+    assert vic.may(Scope.READ, "vision") and not vic.may(Scope.WRITE, "vision")
+    assert not vic.may(Scope.WRITE, "u-vic")
+
+
+def test_the_strongest_role_counts(projects, root):
+    projects.add_member(root, "vision", "user", "ann", "viewer")
+    projects.add_member(root, "vision", "group", "g", "data-scientist")
+    ann = principal(projects, "ann", ["g"])
+    assert ann.rights["vision"] == ROLES["viewer"] | ROLES["data-scientist"]
+    assert projects.show(ann, "vision").role == "data-scientist"
+
+
+def test_a_refusal_says_which_role_and_whom_to_ask(projects, root):
+    projects.add_member(root, "vision", "user", "ann", "maintainer")
+    projects.add_member(root, "vision", "user", "vic", "viewer")
+    refused = projects.refusal(principal(projects, "vic"), "datasets.commit", "vision")
+    assert "the role data-engineer in vision" in refused.detail and "vic" in refused.detail
+    assert refused.hint == "Ask ann or root."
+
+
+def test_a_refusal_for_the_tokens_sake_says_so(projects, root):
+    projects.add_member(root, "vision", "user", "vic", "maintainer")
+    weak = principal(projects, "vic", scopes=expand(frozenset({Scope.READ})))
+    assert "your token" in projects.refusal(weak, "datasets.commit", "vision").detail
+
+
+def test_an_administrator_maintains_shared_projects_only(projects, root):
+    projects.ensure(personal("ann"), "ann", "personal")
+    assert root.may(Scope.MANAGE, "vision")
+    assert "u-ann" not in principal(projects, "root", scopes=EVERYTHING).projects
+
+
+def test_the_last_maintainer_stays(projects, root):
+    with pytest.raises(Conflict, match="last maintainer"):
+        projects.remove_member(root, "vision", "user", "root")
+    with pytest.raises(Conflict, match="last maintainer"):
+        projects.add_member(root, "vision", "user", "root", "viewer")
+    projects.add_member(root, "vision", "user", "ann", "maintainer")
+    projects.remove_member(root, "vision", "user", "root")
+    assert [m.name for m in projects.members("vision")] == ["ann"]
+
+
+def test_a_personal_project_is_not_shared(projects, root):
+    projects.ensure(personal("ann"), "ann", "personal")
+    with pytest.raises(Conflict, match="personal"):
+        projects.add_member(root, "u-ann", "user", "root", "maintainer")
+
+
+def test_a_taken_name_is_refused(projects, root):
+    for name in ("vision", "u-ann"):
+        with pytest.raises(Conflict):
+            projects.create(root, CreateProjectRequest(name=name))
+
+
+@given(st.text(min_size=1, max_size=80), st.text(min_size=1, max_size=80))
+def test_each_user_has_a_project_of_a_name_of_their_own(one, other):
+    assert re.match(PROJECT_PATTERN, personal(one))
+    assert (personal(one) == personal(other)) == (one == other)
+
+
+def test_a_name_cannot_be_chosen_to_be_somebody_elses():
+    made = personal("Ann Müller")
+    assert personal(made.removeprefix("u-")) != made
+    assert personal("ann") == "u-ann"
+
+
+def test_roles_grow():
+    order = list(ROLES)
+    assert strongest(["viewer", "maintainer", "data-engineer"]) == "maintainer"
+    assert strongest([]) is None
+    assert that_allow(Scope.SUBMIT) == ["data-scientist", "maintainer"]
+    assert order[0] == "viewer" and all(Scope.ADMIN not in held for held in ROLES.values())
