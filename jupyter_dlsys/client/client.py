@@ -17,6 +17,7 @@ from jupyter_dlsys.client.projects import Projects
 from jupyter_dlsys.client.runs import Runs
 from jupyter_dlsys.client.schedules import Schedules
 from jupyter_dlsys.client.system import System
+from jupyter_dlsys.client.tokens import Tokens
 from jupyter_dlsys.client.uploads import Uploads
 
 
@@ -30,6 +31,7 @@ class Client:
         self.connection = Connection(where, project)
         self.system = System(self.connection)
         self.projects = Projects(self.connection)
+        self.tokens = Tokens(self.connection)
         self.audit = Audit(self.connection)
         self.uploads = Uploads(self.connection)
         self.datasets = Datasets(self.connection, self.uploads)

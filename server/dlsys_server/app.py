@@ -14,6 +14,7 @@ from starlette.routing import Route
 from dlsys_server.access.audit_routes import router as audit_router
 from dlsys_server.access.principals import Principal
 from dlsys_server.access.routes import router as access_router
+from dlsys_server.access.token_routes import router as tokens_router
 from dlsys_server.api.prefix import BelowPrefix
 from dlsys_server.api.problems import install_problem_handlers
 from dlsys_server.api.request_ids import RequestIds
@@ -35,6 +36,7 @@ IDLE_LOOK_SECONDS = 5.0
 CANCEL_SECONDS = 20.0
 ROUTERS = (
     access_router,
+    tokens_router,
     audit_router,
     workers_router,
     datasets_router,
@@ -108,6 +110,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "audit",
         "events",
         "projects",
+        "tokens",
         "uploads",
         "datasets",
         "snapshots",
