@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from dlsys_server.access.audit_routes import router as audit_router
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quota_routes import router as quota_router
 from dlsys_server.access.routes import router as access_router
 from dlsys_server.access.token_routes import router as tokens_router
 from dlsys_server.api.prefix import BelowPrefix
@@ -38,6 +39,7 @@ ROUTERS = (
     access_router,
     tokens_router,
     audit_router,
+    quota_router,
     workers_router,
     datasets_router,
     training_router,
@@ -111,6 +113,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "events",
         "projects",
         "tokens",
+        "quotas",
         "uploads",
         "datasets",
         "snapshots",

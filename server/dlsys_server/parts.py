@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from dlsys_server.access.identifying import identity_of
 from dlsys_server.access.principals import DEFAULT_PROJECT, Identity, Principal
 from dlsys_server.access.programs import ProgramTokens
 from dlsys_server.access.projects import ProjectService
+from dlsys_server.access.quotas import QuotaService, defaults_of
 from dlsys_server.access.routing import acting, bearer
 from dlsys_server.access.seeding import apply_seeds, read_seeds
 from dlsys_server.core.bridge import LoopBridge
@@ -24,6 +26,7 @@ from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import ObjectStore, open_store
 from dlsys_server.datasets.service import DatasetService
 from dlsys_server.datasets.snapshots import SnapshotService
+from dlsys_server.datasets.storage import Measuring, stored
 from dlsys_server.datasets.uploads import UploadService
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.mlflow.child import MlflowChild
@@ -57,6 +60,7 @@ class Parts:
     audit: AuditLog
     projects: ProjectService
     tokens: ProgramTokens
+    quotas: QuotaService
     uploads: UploadService
     datasets: DatasetService
     snapshots: SnapshotService
@@ -71,6 +75,7 @@ class Parts:
     control: GatewayControl
     rollouts: Rollouts
     serving: ServingService
+    measuring: Measuring
     version: str
 
     async def start(self) -> None:
@@ -85,9 +90,11 @@ class Parts:
         await self.room.start(await asyncio.to_thread(self.training.used))
         self.rollouts.start()
         self.schedules.firer.start()
+        self.measuring.start()
 
     async def stop(self) -> None:
         """Stop in the opposite order; jobs go on under their supervisors."""
+        await asyncio.to_thread(self.measuring.stop)
         await asyncio.to_thread(self.schedules.firer.stop)
         await self.room.stop()
         await asyncio.to_thread(self.rollouts.stop)
@@ -152,17 +159,15 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     database = Database(settings.effective_database_url, settings.database_connections)
     events, bridge = EventLog(database), LoopBridge()
     store = open_store(settings.effective_store_url, settings.s3_endpoint_url)
-    projects = ProjectService(database, events)
-    identity = identity_of(settings, database, projects, secret)
+    projects, quotas, identity = _access(settings, database, events, secret)
     lineage = LineageService(database)
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
-    uploads = UploadService(settings)
-    datasets = DatasetService(database, events, store, settings, uploads, lineage)
-    snapshots = SnapshotService(database, events, store, settings, lineage)
-    room = TrainingRoom(
-        Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
-    )
+    uploads = UploadService(settings, partial(quotas.ask, "storage_bytes"))
+    datasets = DatasetService(database, events, store, settings, uploads, lineage, quotas)
+    snapshots = SnapshotService(database, events, store, settings, lineage, quotas)
+    near = Neighbours(settings, database, store, events, snapshots, metadata, lineage, url, quotas)
+    room = TrainingRoom(near)
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
     snapshots.allowed = training.has_snapshot
@@ -172,7 +177,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     keys = Keys(programs, settings.hub_stale_seconds)
     rollouts = Rollouts(database, events, metadata, lineage, control, models, keys)
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
-    serving = ServingService(database, events, metadata, control, rollouts)
+    serving = ServingService(database, events, metadata, control, rollouts, quotas)
     metadata.deployments_of = serving.names_of
     programs.has_endpoint, programs.changed = serving.has, rollouts.spread
     return Parts(
@@ -185,6 +190,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         AuditLog(database, AuditKey(settings.home, settings.audit_key.get_secret_value())),
         projects,
         programs,
+        quotas,
         uploads,
         datasets,
         snapshots,
@@ -199,8 +205,18 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         control,
         rollouts,
         serving,
+        Measuring(database, store),
         version,
     )
+
+
+def _access(
+    settings: Settings, database: Database, events: EventLog, secret: str
+) -> tuple[ProjectService, QuotaService, Identity]:
+    projects = ProjectService(database, events)
+    quotas = QuotaService(database, defaults_of(settings))
+    quotas.meters["storage_bytes"].append(stored)
+    return projects, quotas, identity_of(settings, database, projects, secret)
 
 
 def _mlflow(
