@@ -117,6 +117,8 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "uploads",
         "datasets",
         "snapshots",
+        "policies",
+        "names",
         "training",
         "schedules",
         "metadata",

@@ -30,6 +30,7 @@ from .tables import MemberRow, ProjectRow
 HASHED = re.compile(r"-[0-9a-f]{10}$")
 PLAIN = re.compile(r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$")
 Rights = Mapping[str, frozenset[Scope]]
+Held = Mapping[str, frozenset[Role]]
 
 
 class ProjectService:
@@ -52,7 +53,11 @@ class ProjectService:
     # -- rights
 
     def rights(self, user: str, groups: Iterable[str], ceiling: frozenset[Scope]) -> Rights:
-        """What a user may do in each project, at most the ceiling.
+        """What a user may do in each project, at most the ceiling."""
+        return rights_of(self.held(user, groups, ceiling), ceiling)
+
+    def held(self, user: str, groups: Iterable[str], ceiling: frozenset[Scope]) -> Held:
+        """The roles of a user in each project.
 
         An administrator of the platform is a maintainer of every shared project; the personal
         project of somebody else exists for nobody.
@@ -66,11 +71,7 @@ class ProjectService:
         for project in shared:
             held.setdefault(project, set()).add("maintainer")
         held[personal(user)] = {"maintainer"}
-        found = {
-            project: frozenset().union(*(ROLES[role] for role in roles)) & ceiling
-            for project, roles in sorted(held.items())
-        }
-        return {project: scopes for project, scopes in found.items() if scopes - {Scope.OPEN}}
+        return {project: frozenset(roles) for project, roles in held.items()}
 
     def refusal(self, caller: Principal, operation: str, project: str) -> Forbidden:
         """Why not, and whom to ask: 'needs role data-scientist in vision: ask ann'."""
@@ -215,6 +216,15 @@ class ProjectService:
             actor=caller.name,
             payload=dict(payload or {}),
         )
+
+
+def rights_of(held: Held, ceiling: frozenset[Scope]) -> Rights:
+    """What roles allow, at most the ceiling; projects without any right are left out."""
+    found = {
+        project: frozenset().union(*(ROLES[role] for role in roles)) & ceiling
+        for project, roles in sorted(held.items())
+    }
+    return {project: scopes for project, scopes in found.items() if scopes - {Scope.OPEN}}
 
 
 def personal(user: str) -> str:

@@ -21,6 +21,7 @@ from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
     Artifact,
+    InputRequest,
     InspectRequest,
     Job,
     NotebookInfo,
@@ -169,6 +170,17 @@ class TrainingService:
             InvalidInput, Refused: as `submit`.
         """
         admission.check(body, self.scheduler.capacity)
+
+    def check_inputs(
+        self, caller: Principal, project: str, inputs: dict[str, InputRequest]
+    ) -> None:
+        """Refuse inputs that the caller cannot read now, as far as that is known without reading.
+
+        Raises:
+            NotFound, InvalidInput: as `submit`.
+        """
+        for name, wanted in inputs.items():
+            self.binder.examine(caller, project, name, wanted)
 
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""
@@ -330,9 +342,22 @@ class TrainingService:
 
     def retry(self, caller: Principal, project: str, job_id: str, key: str | None) -> Job:
         """Run a job that has ended again, as a new one with its last checkpoint."""
+        self._check_bound(caller, project, job_id)
         made = self.repeater.retry(caller, project, job_id, key)
         self.scheduler.wake()
         return made
+
+    def _check_bound(self, caller: Principal, project: str, job_id: str) -> None:
+        """Who runs a job again must see the data that it was bound to.
+
+        Raises:
+            NotFound: no such job, or the caller does not see its data.
+        """
+        with self.database.read() as session:
+            inputs = find_job(session, project, job_id).inputs
+        for bound in inputs.values():
+            place = bound.get("project", project)
+            self.binder.snapshots.show(caller, place, bound["snapshot"])
 
 
 def _of_run_key(session: Session, project: str, run_key: str | None) -> JobRow | None:
