@@ -77,8 +77,9 @@ class Room:
         self.uploads = UploadService(self.settings)
         shower = Shower(store, Sealer(DataKey(home)))
         shown = (QuotaService(database, {}), Views(lambda _name: ME), shower)
-        self.datasets = DatasetService(database, events, self.settings, self.uploads, lineage, *shown)
-        self.snapshots = SnapshotService(database, events, self.settings, lineage, *shown)
+        common = (database, events, self.settings)
+        self.datasets = DatasetService(*common, self.uploads, lineage, *shown)
+        self.snapshots = SnapshotService(*common, lineage, *shown)
 
     def create(self, name: str) -> None:
         body = CreateDataset(name=name, kind="text-classification")
