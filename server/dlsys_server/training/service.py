@@ -110,7 +110,7 @@ class TrainingService:
                 if text:
                     self.announcer.note(session, job, text)
             answer = to_job(job)
-            answer.warnings = list(warnings)
+            answer.warnings = warnings
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
         return answer
