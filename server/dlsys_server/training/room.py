@@ -28,11 +28,13 @@ from .explaining import Explainer
 from .finishing import Finisher
 from .gathering import Gatherer
 from .gpus import GpuReader
+from .helped import Helped
 from .isolation import IsolationProbe
 from .keeping import Keeper
 from .launching import Launcher
 from .leading import Leadership
 from .machine import Machine
+from .places import Here, Place
 from .repeating import Repeater
 from .sampling import Sampler
 from .scheduler import Scheduler
@@ -65,15 +67,14 @@ class TrainingRoom:
         self.near = near
         settings, database = near.settings, near.database
         self.announcer = Announcer(near.events)
-        self.warm, accounts = (
-            Warm(settings),
-            Accounts(settings.job_account, many=settings.identity == "hub"),
-        )
-        self.attempts = Attempts(settings, self.warm, accounts)
+        self.warm = Warm(settings)
+        accounts = Accounts(settings.job_account, many=settings.identity == "hub")
+        place = place_of(settings, self.warm, accounts)
+        self.attempts = Attempts(settings, self.warm, accounts, place)
         self.keeper = Keeper(near.store, self.attempts, settings.home / "cache")
         self.checkpoints = Checkpoints(self.keeper, self.attempts)
         self.capacity = probe_capacity(settings)
-        self.isolation = IsolationProbe(settings, accounts, self.attempts.root)
+        self.isolation = IsolationProbe(settings, accounts, self.attempts.root, place)
         leadership = Leadership.of(database, worker_name(self.attempts.root))
         launcher = self._launcher(leadership)
         self.explainer, dispatcher = self._queue(leadership, launcher)
@@ -140,9 +141,16 @@ class TrainingRoom:
         return [
             _of_thread("scheduler", self.scheduler.error),
             self.isolation.health(),
+            *filter(None, [self.attempts.place.health()]),
             self.warm.health(),
             _of_thread("usage", self.compute.sampler.error),
         ]
+
+
+def place_of(settings: Settings, warm: Warm, accounts: Accounts) -> Place:
+    """Where attempts run, as the setting `launcher` says."""
+    places: dict[str, type[Here]] = {"platform": Here, "helper": Helped}
+    return places[settings.launcher](settings, warm, accounts)
 
 
 def _of_thread(name: str, error: str) -> PartHealth:
