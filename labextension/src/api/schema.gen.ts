@@ -2222,6 +2222,13 @@ export interface components {
              */
             account: string;
             /**
+             * Launcher
+             * @description Who starts jobs.
+             * @default platform
+             * @enum {string}
+             */
+            launcher: "platform" | "helper" | "agent";
+            /**
              * Memory
              * @enum {string}
              */

@@ -73,6 +73,14 @@ class Settings(BaseSettings):
     )
     store_url: str = Field("", description="file://… or s3://bucket/prefix; empty: <home>/store.")
     s3_endpoint_url: str = Field("", description="Endpoint of an S3 store that is not AWS.")
+    launcher: Literal["platform", "helper", "agent"] = Field(
+        "platform",
+        description="Who starts jobs: the platform itself, the root helper dlsys-launcher beside "
+        "it, or the agent in the submitter's own Jupyter server.",
+    )
+    launcher_socket: Path = Field(
+        Path("/run/dlsys-launcher/socket"), description="Where the root helper listens."
+    )
     executor: Literal["local"] = Field("local", description="Where jobs run.")
     idle_seconds: float = Field(
         900, description="End this long after the last use when nothing runs; 0: never."

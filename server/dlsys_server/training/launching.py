@@ -52,7 +52,13 @@ class Launcher:
 
     def blocked(self) -> str:
         """What all jobs have to wait for; '' when nothing."""
-        return "" if self.metadata.ready() else "the metadata store to start"
+        if not self.metadata.ready():
+            return "the metadata store to start"
+        return self.attempts.place.waits_for()
+
+    def waits_for(self, owner: str) -> str:
+        """What jobs of an owner have to wait for; '' when nothing."""
+        return self.attempts.place.waits_for(owner)
 
     def launch(self, job_id: str) -> None:
         """Bring a `starting` job to its supervisor; one that cannot start fails with the reason."""
@@ -145,7 +151,7 @@ class Launcher:
                 .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)
                 .values(checkpoint=step)
             )
-            account = self.attempts.accounts.of(job.owner)
+            account = self.attempts.place.account(job.owner)
             session.execute(
                 update(JobRow)
                 .where(JobRow.id == job.id)
