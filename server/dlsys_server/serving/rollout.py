@@ -6,6 +6,7 @@ One thread. Everything can be repeated: the row says what is wanted, the gateway
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class Rollouts(Loop):
         self.control, self.models = control, models
         self._resolved_at = -RESOLVE_SECONDS
         self._published = False
+        self._publishing = threading.Lock()
 
     def wake(self) -> None:
         """Something may have changed: look now."""
@@ -241,6 +243,13 @@ class Rollouts(Loop):
 
     def publish(self, warming: DeploymentRow | None = None) -> None:
         """Write the gateway's routes from the rows; `warming` is warmed without answering."""
+        with self._publishing:  # what was read last is written last: a revoked key stays revoked
+            deployments = self._routes(warming)
+            self.control.write_routes(deployments, self._tokens())
+        if deployments:
+            self.control.ensure()
+
+    def _routes(self, warming: DeploymentRow | None) -> dict[str, Any]:
         deployments: dict[str, Any] = {}
         for row in self.rows():
             versions = {
@@ -259,9 +268,7 @@ class Rollouts(Loop):
                     "previous": str(row.previous_version) if row.previous_version else None,
                     "versions": versions,
                 }
-        self.control.write_routes(deployments, self._tokens())
-        if deployments:
-            self.control.ensure()
+        return deployments
 
     def _version(self, row: DeploymentRow, version: int) -> dict[str, Any]:
         return {
