@@ -21,6 +21,7 @@ class Principal:
     `scopes` is what the token may at most do; `rights` what the caller may do in each project.
     `acting` is who sits at the server that the token belongs to, as that server says, where it is
     somebody else: what they do is done with the rights, and in the name, of the server's owner.
+    `groups` are those of the hub that the caller is in.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Principal:
     run_id: str | None = None
     deployment: str | None = None
     acting: str | None = None
+    groups: frozenset[str] = frozenset()
 
     @classmethod
     def of(

@@ -21,6 +21,7 @@ NOT_IN_THE_PANEL = {
     # what programs and jobs call, not people at a page
     "projects.list",
     "projects.show",
+    "projects.permissions",
     "projects.create",
     "projects.members",
     "projects.add_member",
