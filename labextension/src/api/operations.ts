@@ -17,6 +17,16 @@ const system = {
   ) => c.send('GET', 'events', { query, signal, headers: { Accept: 'text/event-stream' } })
 };
 
+const projects = {
+  'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
+  'projects.permissions': (c: Client) => c.json<T.Permission[]>('GET', c.scoped('permissions')),
+  'projects.members': (c: Client) => c.json<T.Member[]>('GET', c.scoped('members')),
+  'projects.add_member': (c: Client, kind: T.Member['kind'], name: string, role: T.Role) =>
+    c.json<T.Member>('PUT', c.scoped('members', kind, name), { json: { role } }),
+  'projects.remove_member': (c: Client, kind: T.Member['kind'], name: string) =>
+    c.json<void>('DELETE', c.scoped('members', kind, name))
+};
+
 const datasets = {
   'uploads.create': (c: Client, filename: string) =>
     c.json<T.Upload>('POST', c.scoped('uploads'), { query: { filename } }),
@@ -150,6 +160,7 @@ const serving = {
 
 export const operations = {
   ...system,
+  ...projects,
   ...datasets,
   ...jobs,
   ...queue,

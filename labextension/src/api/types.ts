@@ -71,6 +71,11 @@ export type IssuedToken = Schemas['IssuedToken'];
 export type TokenInfo = Schemas['TokenInfo'];
 export type TokenRequest = Body<Schemas['TokenRequest'], 'name'>;
 
+export type Project = Schemas['Project'];
+export type Role = Schemas['MemberRequest']['role'];
+export type Member = Schemas['Member'];
+export type Permission = Schemas['Permission'];
+
 export type Health = Schemas['Health'];
 export type PartState = Health['state'];
 export type Whoami = Schemas['Whoami'];

@@ -12,10 +12,20 @@ import {
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Dataset, Deployment, Job, Model, Problem, Schedule, Worker } from '../api/types';
+import type {
+  Dataset,
+  Deployment,
+  Job,
+  Model,
+  Problem,
+  Project,
+  Schedule,
+  Worker
+} from '../api/types';
 import { Badge, Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
 import { ProblemNote } from './problem';
+import { ProjectHead } from './projectHead';
 import type { Tone } from './words';
 import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow, ScheduleRow } from './sidebarRows';
 
@@ -27,6 +37,8 @@ export interface IListState<T> {
 }
 
 export interface ISidebar {
+  /** The current one; null where there is but one. */
+  project: Project | null;
   state: 'starting' | 'ready' | 'unavailable';
   problem: Problem | null;
   datasets: IListState<Dataset>;
@@ -66,6 +78,7 @@ export function Sidebar(props: ISidebar): React.ReactElement {
   }
   return (
     <div className="jp-dlsys-Sidebar" onKeyDown={moveFocus}>
+      {props.project ? <ProjectHead project={props.project} /> : null}
       <input
         type="search"
         className="jp-dlsys-Input"
@@ -104,12 +117,17 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
               'Open a notebook and press “Run as job”; it runs on its own, even when this window is closed.'
             )}
           >
-            <Button label={trans.__('Run a notebook')} onClick={() => open({ kind: 'submit' })} />
+            <Button
+              label={trans.__('Run a notebook')}
+              needs="jobs.submit"
+              onClick={() => open({ kind: 'submit' })}
+            />
           </EmptyState>
         }
         action={{
           icon: addIcon,
           label: trans.__('Run a notebook as a job'),
+          needs: 'jobs.submit',
           run: () => open({ kind: 'submit' })
         }}
       >
@@ -172,6 +190,7 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
             kind="primary"
             icon={fileUploadIcon}
             label={trans.__('Commit a file')}
+            needs="datasets.commit"
             onClick={() => open({ kind: 'commit' })}
           />
         </EmptyState>
@@ -179,6 +198,7 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
       action={{
         icon: addIcon,
         label: trans.__('Commit a file'),
+        needs: 'datasets.commit',
         run: () => open({ kind: 'commit' })
       }}
     >
@@ -210,12 +230,17 @@ function FlowsSection(props: ISidebar & { keep: (name: string) => boolean }): Re
             'Open a notebook and press “Schedule…”: it runs every hour, every weekday at 7, or when you say.'
           )}
         >
-          <Button label={trans.__('Schedule a notebook')} onClick={() => open({ kind: 'plan' })} />
+          <Button
+            label={trans.__('Schedule a notebook')}
+            needs="schedules.create"
+            onClick={() => open({ kind: 'plan' })}
+          />
         </EmptyState>
       }
       action={{
         icon: addIcon,
         label: trans.__('Schedule a notebook'),
+        needs: 'schedules.create',
         run: () => open({ kind: 'plan' })
       }}
     >
@@ -259,7 +284,7 @@ function Group(props: {
   tone?: Tone;
   list: IListState<unknown>;
   empty: React.ReactNode;
-  action?: { icon: LabIcon; label: string; run: () => void };
+  action?: { icon: LabIcon; label: string; needs?: string; run: () => void };
   children: React.ReactNode;
 }): React.ReactElement {
   const { trans } = useEnv();
@@ -282,6 +307,7 @@ function Group(props: {
             iconOnly
             icon={props.action.icon}
             label={props.action.label}
+            needs={props.action.needs}
             onClick={props.action.run}
           />
         ) : null}
