@@ -48,13 +48,13 @@ class Snapshots(Resource):
             split=None if split is None else dict(split),
             seed=seed,
         )
-        path = self._path("datasets", name, "snapshots")
+        path = self._dataset(name, "snapshots")
         # Creating the same snapshot again gives the same one, so a repeat is harmless.
         return self._connection.send(Snapshot, "POST", path, body, key=new_key())
 
     def list(self, dataset: str, limit: int | None = None) -> Listing[Snapshot]:
         """Snapshots of a dataset, newest first."""
-        return self._all(Snapshot, self._path("datasets", dataset, "snapshots"), limit=limit)
+        return self._all(Snapshot, self._dataset(dataset, "snapshots"), limit=limit)
 
     def show(self, hash: str) -> Snapshot:
         """One snapshot by its hash, 'sha256:…'."""

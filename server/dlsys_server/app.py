@@ -111,6 +111,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "uploads",
         "datasets",
         "snapshots",
+        "policies",
         "training",
         "schedules",
         "metadata",

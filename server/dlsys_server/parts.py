@@ -21,9 +21,13 @@ from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import ObjectStore, open_store
+from dlsys_server.datasets.policies import PolicyService
+from dlsys_server.datasets.sealing import DataKey, Sealer
 from dlsys_server.datasets.service import DatasetService
+from dlsys_server.datasets.showing import Shower
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.datasets.uploads import UploadService
+from dlsys_server.datasets.viewing import Views
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.mlflow.child import MlflowChild
 from dlsys_server.metadata.mlflow.client import MlflowClient
@@ -57,6 +61,7 @@ class Parts:
     uploads: UploadService
     datasets: DatasetService
     snapshots: SnapshotService
+    policies: PolicyService
     lineage: LineageService
     child: MlflowChild
     client: MlflowClient
@@ -154,15 +159,16 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     lineage = LineageService(database)
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
-    uploads = UploadService(settings)
-    datasets = DatasetService(database, events, store, settings, uploads, lineage)
-    snapshots = SnapshotService(database, events, store, settings, lineage)
+    uploads, views = UploadService(settings), Views(identity.person)
+    shower = Shower(store, Sealer(DataKey(settings.home, settings.data_key.get_secret_value())))
+    datasets = DatasetService(database, events, store, settings, uploads, lineage, views, shower)
+    snapshots = SnapshotService(database, events, store, settings, lineage, views, shower)
     room = TrainingRoom(
         Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
     )
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
-    snapshots.allowed = training.has_snapshot
+    snapshots.bound_by(training.has_snapshot)
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
     rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
@@ -180,6 +186,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         uploads,
         datasets,
         snapshots,
+        PolicyService(database, events, store, views),
         lineage,
         child,
         client,

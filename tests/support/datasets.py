@@ -6,7 +6,7 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,13 @@ from dlsys_server.core.events import EventFilter, EventLog
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import open_store
 from dlsys_server.core.tables import Base
+from dlsys_server.datasets.policies import PolicyService
+from dlsys_server.datasets.sealing import DataKey, Sealer
 from dlsys_server.datasets.service import DatasetService
+from dlsys_server.datasets.showing import Shower
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.datasets.uploads import UploadService
+from dlsys_server.datasets.viewing import Views
 from dlsys_server.metadata.lineage import LineageService
 from jupyter_dlsys.contract.base import Event
 from jupyter_dlsys.contract.datasets import (
@@ -43,6 +47,8 @@ class Room:
 
     settings: Settings
     allowed: Callable[[str, str], bool] | None = None
+    people: dict[str, Principal] = field(default_factory=dict)
+    """What persons may do who have jobs or programs; others may all."""
 
     def __post_init__(self) -> None:
         self.database = Database(self.settings.effective_database_url)
@@ -51,12 +57,29 @@ class Room:
         self.store = open_store(self.settings.effective_store_url, self.settings.s3_endpoint_url)
         self.lineage = LineageService(self.database)
         self.uploads = UploadService(self.settings)
+        self.views = Views(lambda name: self.people.get(name, replace(ANN, name=name)))
+        self.shower = Shower(self.store, Sealer(DataKey(self.settings.home)))
         self.datasets = DatasetService(
-            self.database, self.events, self.store, self.settings, self.uploads, self.lineage
+            self.database,
+            self.events,
+            self.store,
+            self.settings,
+            self.uploads,
+            self.lineage,
+            self.views,
+            self.shower,
         )
         self.snapshots = SnapshotService(
-            self.database, self.events, self.store, self.settings, self.lineage, self.allowed
+            self.database,
+            self.events,
+            self.store,
+            self.settings,
+            self.lineage,
+            self.views,
+            self.shower,
+            self.allowed,
         )
+        self.policies = PolicyService(self.database, self.events, self.store, self.views)
 
     def close(self) -> None:
         self.database.close()
@@ -83,13 +106,13 @@ class Room:
         return self.datasets.commit(ANN, PROJECT, name, body)
 
     def rows(self, name: str, ref: str = "", where: str | None = None) -> list[dict[str, Any]]:
-        return self.datasets.rows(PROJECT, name, ref, where, None, 0, 500).rows
+        return self.datasets.rows(ANN, PROJECT, name, ref, where, None, 0, 500).rows
 
     def snapshot(self, name: str, **fields: Any) -> Snapshot:
         return self.snapshots.create(ANN, PROJECT, name, SnapshotRequest(**fields))
 
     def history(self, name: str) -> list[int]:
-        page = self.datasets.history(PROJECT, name, Paging(500))
+        page = self.datasets.history(ANN, PROJECT, name, Paging(500))
         return [v.version for v in page.items]
 
     def told(self, topic: str = "") -> list[Event]:

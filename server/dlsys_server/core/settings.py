@@ -62,6 +62,11 @@ class Settings(BaseSettings):
         description="Key of the audit log's hashes, the same for all platform processes, 32 "
         "characters or more; empty: file audit.key in the data folder.",
     )
+    data_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the hashes that stand for masked values, the same for all platform "
+        "processes, 32 characters or more; empty: file data.key in the data folder.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
     database_connections: int = Field(
         30, ge=1, description="Connections to the database that one platform process may open."

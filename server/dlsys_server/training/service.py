@@ -21,6 +21,7 @@ from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
     Artifact,
+    InputRequest,
     InspectRequest,
     Job,
     NotebookInfo,
@@ -162,6 +163,17 @@ class TrainingService:
             InvalidInput, Refused: as `submit`.
         """
         admission.check(body, self.scheduler.capacity)
+
+    def check_inputs(
+        self, caller: Principal, project: str, inputs: dict[str, InputRequest]
+    ) -> None:
+        """Refuse inputs that the caller cannot read now, as far as that is known without reading.
+
+        Raises:
+            NotFound, InvalidInput: as `submit`.
+        """
+        for name, wanted in inputs.items():
+            self.binder.examine(caller, project, name, wanted)
 
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""

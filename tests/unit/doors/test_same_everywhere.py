@@ -30,6 +30,8 @@ NOT_IN_THE_PANEL = {
     "audit.export",
     "audit.verify",
     "system.shutdown",
+    "datasets.policy",
+    "datasets.set_policy",
     "uploads.show",
     "snapshots.chunk",
     "schedules.backfill",

@@ -51,6 +51,19 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_operation", "audit", ["operation"])
     op.create_index("ix_audit_project", "audit", ["project"])
+    op.create_table(
+        "dataset_policy",
+        sa.Column("dataset_id", sa.String(length=26), nullable=False),
+        sa.Column("visibility", sa.String(length=16), nullable=False),
+        sa.Column("policy", JSON, nullable=False),
+        sa.Column("set_by", sa.String(length=200), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"]),
+        sa.PrimaryKeyConstraint("dataset_id"),
+    )
+    op.create_index("ix_dataset_policy_visibility", "dataset_policy", ["visibility"])
+    with op.batch_alter_table("snapshot") as table:
+        table.add_column(sa.Column("view", JSON, nullable=False, server_default="{}"))
     with op.batch_alter_table("project") as table:
         table.add_column(sa.Column("kind", sa.String(16), nullable=False, server_default="shared"))
         table.add_column(sa.Column("title", sa.String(200), nullable=False, server_default=""))
@@ -65,5 +78,8 @@ def downgrade() -> None:
     with op.batch_alter_table("project") as table:
         table.drop_column("title")
         table.drop_column("kind")
+    with op.batch_alter_table("snapshot") as table:
+        table.drop_column("view")
+    op.drop_table("dataset_policy")
     op.drop_table("audit")
     op.drop_table("project_member")
