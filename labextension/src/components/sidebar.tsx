@@ -22,6 +22,7 @@ import type {
   Schedule,
   Worker
 } from '../api/types';
+import { fullName } from '../models/session';
 import { Badge, Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
 import { ProblemNote } from './problem';
@@ -42,6 +43,8 @@ export interface ISidebar {
   state: 'starting' | 'ready' | 'unavailable';
   problem: Problem | null;
   datasets: IListState<Dataset>;
+  /** Of other projects, shared with this person. */
+  shared: readonly Dataset[];
   jobs: IListState<Job>;
   models: IListState<Model>;
   endpoints: IListState<Deployment>;
@@ -173,11 +176,15 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
 
 function DataSection(props: ISidebar & { keep: (name: string) => boolean }): React.ReactElement {
   const { trans, open } = useEnv();
+  const shared = props.shared.filter(dataset => props.keep(fullName(dataset)));
+  const { loaded, more, problem } = props.datasets;
+  const state = { loaded, more, problem };
+  const all = [...props.datasets.items, ...props.shared];
   return (
     <Group
       title={trans.__('Data')}
       count={props.datasets.items.length}
-      list={props.datasets}
+      list={{ ...state, items: all }}
       empty={
         <EmptyState
           icon={spreadsheetIcon}
@@ -207,6 +214,14 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
         .map(dataset => (
           <DatasetRow key={dataset.name} dataset={dataset} />
         ))}
+      {shared.length ? (
+        <li className="jp-dlsys-Sub" role="presentation">
+          {trans.__('Shared with me')}
+        </li>
+      ) : null}
+      {shared.map(dataset => (
+        <DatasetRow key={fullName(dataset)} dataset={dataset} from={dataset.project} />
+      ))}
     </Group>
   );
 }
