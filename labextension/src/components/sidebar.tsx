@@ -1,7 +1,5 @@
 import {
   addIcon,
-  caretDownIcon,
-  caretRightIcon,
   fileUploadIcon,
   historyIcon,
   kernelIcon,
@@ -9,7 +7,6 @@ import {
   offlineBoltIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
-import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type {
@@ -23,19 +20,13 @@ import type {
   Worker
 } from '../api/types';
 import { fullName } from '../models/session';
-import { Badge, Button, EmptyState, Skeleton } from './basics';
+import { Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
+import { Group } from './group';
+import type { IListState } from './group';
 import { ProblemNote } from './problem';
 import { ProjectHead } from './projectHead';
-import type { Tone } from './words';
 import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow, ScheduleRow } from './sidebarRows';
-
-export interface IListState<T> {
-  items: readonly T[];
-  loaded: boolean;
-  more: boolean;
-  problem: Problem | null;
-}
 
 export interface ISidebar {
   /** The current one; null where there is but one. */
@@ -289,55 +280,6 @@ function ComputeSection(props: { workers: readonly Worker[]; queued: number }): 
         <ComputeRows key={worker.name} worker={worker} />
       ))}
     </Group>
-  );
-}
-
-function Group(props: {
-  title: string;
-  count: number;
-  live?: string;
-  tone?: Tone;
-  list: IListState<unknown>;
-  empty: React.ReactNode;
-  action?: { icon: LabIcon; label: string; needs?: string; run: () => void };
-  children: React.ReactNode;
-}): React.ReactElement {
-  const { trans } = useEnv();
-  const [open, setOpen] = React.useState(true);
-  const id = React.useId();
-  const Caret = open ? caretDownIcon : caretRightIcon;
-  const { list } = props;
-  return (
-    <section className="jp-dlsys-Group" aria-labelledby={id}>
-      <header>
-        <button type="button" aria-expanded={open} data-row onClick={() => setOpen(!open)}>
-          <Caret.react tag="span" className="jp-dlsys-Caret" />
-          <span id={id}>{props.title}</span>
-          <span className="jp-dlsys-Count">{props.count}</span>
-          {props.live ? <Badge tone={props.tone ?? 'busy'} text={props.live} /> : null}
-        </button>
-        {props.action ? (
-          <Button
-            kind="quiet"
-            iconOnly
-            icon={props.action.icon}
-            label={props.action.label}
-            needs={props.action.needs}
-            onClick={props.action.run}
-          />
-        ) : null}
-      </header>
-      {!open ? null : list.problem ? (
-        <ProblemNote problem={list.problem} />
-      ) : !list.loaded ? (
-        <Skeleton lines={2} height={18} />
-      ) : list.items.length === 0 ? (
-        props.empty
-      ) : (
-        <ul>{props.children}</ul>
-      )}
-      {list.more ? <p className="jp-dlsys-Weak">{trans.__('Only the newest are shown.')}</p> : null}
-    </section>
   );
 }
 
