@@ -75,7 +75,7 @@ def dataset(
     """Rows of a dataset, frozen: `dataset("tweets@v1").to_pandas()`.
 
     Args:
-        ref: name, name@v3, name@tag or name@sha256:…
+        ref: name, name@v3, name@tag or name@sha256:…; project/name of another project.
         split: fractions that add up to 1, e.g. {"train": 0.8, "test": 0.2}.
         where: only rows for which this holds.
         columns: only these.
@@ -95,7 +95,7 @@ def dataset(
             f"A job reads only the data that it was submitted with, not '{ref}'.",
             hint=f"Submit it with `-d data={ref}` and read it with dlsys.input('data').",
         ) from error
-    return SnapshotReader(found, chosen.snapshots.chunk)
+    return SnapshotReader(found, chosen.snapshots.fetcher(found))
 
 
 def bind(name: str, ref: str, **how: Any) -> None:

@@ -112,6 +112,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "datasets",
         "snapshots",
         "policies",
+        "names",
         "training",
         "schedules",
         "metadata",

@@ -21,6 +21,7 @@ from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import ObjectStore, open_store
+from dlsys_server.datasets.naming import Names
 from dlsys_server.datasets.policies import PolicyService
 from dlsys_server.datasets.sealing import DataKey, Sealer
 from dlsys_server.datasets.service import DatasetService
@@ -74,6 +75,11 @@ class Parts:
     rollouts: Rollouts
     serving: ServingService
     version: str
+
+    @property
+    def names(self) -> Names:
+        """Which names of datasets callers may hear."""
+        return self.snapshots.names
 
     async def start(self) -> None:
         """Bring the schema up to date and start what runs beside the API."""
@@ -160,7 +166,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
     uploads, views = UploadService(settings), Views(identity.person)
-    shower = Shower(store, Sealer(DataKey(settings.home, settings.data_key.get_secret_value())))
+    shower = _shower(settings, store)
     datasets = DatasetService(database, events, store, settings, uploads, lineage, views, shower)
     snapshots = SnapshotService(database, events, store, settings, lineage, views, shower)
     room = TrainingRoom(
@@ -169,6 +175,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
     snapshots.bound_by(training.has_snapshot)
+    lineage.seen = snapshots.names.nodes
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
     rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
@@ -200,6 +207,10 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         serving,
         version,
     )
+
+
+def _shower(settings: Settings, store: ObjectStore) -> Shower:
+    return Shower(store, Sealer(DataKey(settings.home, settings.data_key.get_secret_value())))
 
 
 def _mlflow(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import Path, Query, Request
@@ -121,7 +122,8 @@ def events(
     """
     log = request.app.state.events
     readable = caller.projects_with(Scope.READ)
-    wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()))
+    told = partial(request.app.state.names.events, caller)
+    wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()), told)
     return event_stream(request, log, log.last() if since is None else since, wanted)
 
 

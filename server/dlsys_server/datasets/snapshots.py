@@ -26,6 +26,7 @@ from . import frozen, manifest, references, versions
 from .chunks import ChunkFile, blocks_of
 from .doors import SNAPSHOT, Allowed, Door
 from .frozen import Frozen
+from .naming import Names
 from .showing import Shower
 from .tables import DatasetRow, SnapshotRow, VersionRow
 from .viewing import View, Views, visible_in
@@ -45,7 +46,10 @@ class _Subject:
 
 
 class SnapshotService:
-    """Snapshots. `allowed(job_id, hash)` says whether a job is bound to a snapshot."""
+    """Snapshots. `allowed(job_id, hash)` says whether a job is bound to a snapshot.
+
+    `names` tells which names of datasets callers may hear.
+    """
 
     def __init__(
         self,
@@ -61,6 +65,7 @@ class SnapshotService:
         self._database, self._events, self._store = database, events, store
         self._settings, self._lineage = settings, lineage
         self._views, self._shower = views, shower
+        self.names = Names(database, views)
         self._door = Door(database, views, allowed or (lambda _job, _hash: False))
 
     def bound_by(self, allowed: Allowed) -> None:

@@ -108,8 +108,10 @@ def with_policy() -> Any:
 
 def visible_in(reader: Principal, project: str) -> ColumnElement[bool]:
     """Which datasets of a project a member sees, for queries."""
-    private = exists().where(
-        PolicyRow.dataset_id == DatasetRow.id, PolicyRow.visibility == "private"
+    private = (
+        exists()
+        .where(PolicyRow.dataset_id == DatasetRow.id, PolicyRow.visibility == "private")
+        .correlate(DatasetRow)
     )
     if "maintainer" in reader.roles_in(project):
         return DatasetRow.project == project

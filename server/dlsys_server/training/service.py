@@ -335,9 +335,22 @@ class TrainingService:
 
     def retry(self, caller: Principal, project: str, job_id: str, key: str | None) -> Job:
         """Run a job that has ended again, as a new one with its last checkpoint."""
+        self._check_bound(caller, project, job_id)
         made = self.repeater.retry(caller, project, job_id, key)
         self.scheduler.wake()
         return made
+
+    def _check_bound(self, caller: Principal, project: str, job_id: str) -> None:
+        """Who runs a job again must see the data that it was bound to.
+
+        Raises:
+            NotFound: no such job, or the caller does not see its data.
+        """
+        with self.database.read() as session:
+            inputs = find_job(session, project, job_id).inputs
+        for bound in inputs.values():
+            place = bound.get("project", project)
+            self.binder.snapshots.show(caller, place, bound["snapshot"])
 
 
 def _of_run_key(session: Session, project: str, run_key: str | None) -> JobRow | None:

@@ -254,7 +254,7 @@ def test_events_and_lineage(room: Room) -> None:
         "snapshot.created",
     ]
     assert {e.subject for e in room.told()} == {"dataset/tweets"}
-    graph = room.lineage.show(PROJECT, f"snapshot/{snapshot.hash}", "up", 5, 50)
+    graph = room.lineage.show(ANN, PROJECT, f"snapshot/{snapshot.hash}", "up", 5, 50)
     assert {n.name for n in graph.nodes} == {snapshot.hash, "tweets@v1", "tweets@v2"}
     assert [e.kind for e in graph.edges] == ["derived_from", "derived_from"]
 
