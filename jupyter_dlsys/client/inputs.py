@@ -36,6 +36,32 @@ def default_client(client: Client | None = None) -> Client:
     return _session.client
 
 
+def project(name: str = "") -> str:
+    """Work in another project from here on: datasets, jobs, and plain `mlflow` where it is ours.
+
+    A job stays in its project.
+
+    Args:
+        name: of the project; without it nothing changes.
+
+    Returns:
+        The project that is worked in.
+
+    Raises:
+        NotFound: there is none of this name that you can see; nothing is changed.
+    """
+    known = default_client()
+    if not name or name == known.project or "DLSYS_JOB_ID" in os.environ:
+        return known.project
+    known.projects.show(name)
+    os.environ["DLSYS_PROJECT"] = name
+    _session.client = Client(known.connection.where, name)
+    _session.bindings.clear()
+    if _session.mlflow:
+        mlflow_env()
+    return name
+
+
 def dataset(
     ref: str,
     *,

@@ -17,6 +17,16 @@ const system = {
   ) => c.send('GET', 'events', { query, signal, headers: { Accept: 'text/event-stream' } })
 };
 
+const projects = {
+  'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
+  'projects.permissions': (c: Client) => c.json<T.Permission[]>('GET', c.scoped('permissions')),
+  'projects.members': (c: Client) => c.json<T.Member[]>('GET', c.scoped('members')),
+  'projects.add_member': (c: Client, kind: T.Member['kind'], name: string, role: T.Role) =>
+    c.json<T.Member>('PUT', c.scoped('members', kind, name), { json: { role } }),
+  'projects.remove_member': (c: Client, kind: T.Member['kind'], name: string) =>
+    c.json<void>('DELETE', c.scoped('members', kind, name))
+};
+
 const datasets = {
   'uploads.create': (c: Client, filename: string) =>
     c.json<T.Upload>('POST', c.scoped('uploads'), { query: { filename } }),
@@ -24,7 +34,11 @@ const datasets = {
     c.json<T.Upload>('PUT', c.scoped('uploads', upload), { query: { offset }, body }),
   'uploads.remove': (c: Client, upload: string) =>
     c.json<void>('DELETE', c.scoped('uploads', upload)),
-  'datasets.list': (c: Client, query: T.IPaging = {}) =>
+  'datasets.policy': (c: Client, name: string) =>
+    c.json<T.Policy>('GET', c.scoped('datasets', name, 'policy')),
+  'datasets.set_policy': (c: Client, name: string, json: T.PolicyRequest) =>
+    c.json<T.Policy>('PUT', c.scoped('datasets', name, 'policy'), { json }),
+  'datasets.list': (c: Client, query: T.IPaging & { shared?: boolean } = {}) =>
     c.json<T.IPage<T.Dataset>>('GET', c.scoped('datasets'), { query: { ...query } }),
   'datasets.create': (c: Client, json: T.CreateDataset) =>
     c.json<T.Dataset>('POST', c.scoped('datasets'), { json, headers: key() }),
@@ -152,6 +166,7 @@ const tokens = {
 
 export const operations = {
   ...system,
+  ...projects,
   ...datasets,
   ...jobs,
   ...queue,

@@ -71,6 +71,15 @@ export type ServiceToken = Schemas['ServiceToken'];
 export type IssuedServiceToken = Schemas['IssuedServiceToken'];
 export type ServiceTokenRequest = Body<Schemas['ServiceTokenRequest'], 'name'>;
 
+export type Project = Schemas['Project'];
+export type Role = Schemas['MemberRequest']['role'];
+export type Member = Schemas['Member'];
+export type Policy = Schemas['Policy'];
+export type PolicyRequest = Schemas['PolicyRequest'];
+export type ColumnMask = Schemas['ColumnMask'];
+export type RowFilter = Schemas['RowFilter'];
+export type Permission = Schemas['Permission'];
+
 export type Health = Schemas['Health'];
 export type PartState = Health['state'];
 export type Whoami = Schemas['Whoami'];

@@ -143,6 +143,7 @@ function EndpointActions(props: IEndpointView): React.ReactElement {
               : trans.__('Roll back')
           }
           disabled={!endpoint.previous_version}
+          needs="deployments.rollback"
           onClick={() => act(props.onRollback())}
         />
         <Button
@@ -172,7 +173,12 @@ function EndpointActions(props: IEndpointView): React.ReactElement {
             <Button kind="quiet" label={trans.__('Keep it')} onClick={() => setSure(false)} />
           </span>
         ) : (
-          <Button kind="danger" label={trans.__('Undeploy…')} onClick={() => setSure(true)} />
+          <Button
+            kind="danger"
+            label={trans.__('Undeploy…')}
+            needs="deployments.undeploy"
+            onClick={() => setSure(true)}
+          />
         )}
       </div>
       {problem ? <ProblemNote problem={problem} /> : null}

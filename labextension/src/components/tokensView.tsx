@@ -47,7 +47,7 @@ export function TokensView(props: {
             onChange={event => setName(event.target.value)}
           />
         </Field>
-        <Button submit label={trans.__('Make a token')} />
+        <Button submit label={trans.__('Make a token')} needs="deployments.issue_token" />
       </form>
       {problem ? <ProblemNote problem={problem} /> : null}
       {issued ? (
@@ -82,6 +82,7 @@ export function TokensView(props: {
                   <Button
                     kind="quiet"
                     label={trans.__('Revoke')}
+                    needs="deployments.revoke_token"
                     onClick={() => act(props.onRevoke(token.id))}
                   />
                 </td>

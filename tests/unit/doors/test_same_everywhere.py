@@ -19,12 +19,8 @@ ROOT = Path(__file__).parents[3]
 TYPESCRIPT = ROOT / "labextension" / "src" / "api" / "operations.ts"
 NOT_IN_THE_PANEL = {
     # what programs and jobs call, not people at a page
-    "projects.list",
     "projects.show",
     "projects.create",
-    "projects.members",
-    "projects.add_member",
-    "projects.remove_member",
     "quotas.list",
     "quotas.set",
     "quotas.unset",
@@ -32,8 +28,6 @@ NOT_IN_THE_PANEL = {
     "audit.export",
     "audit.verify",
     "system.shutdown",
-    "datasets.policy",
-    "datasets.set_policy",
     "uploads.show",
     "snapshots.chunk",
     "schedules.backfill",
