@@ -17,6 +17,17 @@ const system = {
   ) => c.send('GET', 'events', { query, signal, headers: { Accept: 'text/event-stream' } })
 };
 
+const access = {
+  'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
+  'projects.create': (c: Client, json: T.CreateProject) =>
+    c.json<T.Project>('POST', 'projects', { json }),
+  'audit.list': (c: Client, query: T.IAuditFilter & T.IPaging) =>
+    c.json<T.IPage<T.AuditEntry>>('GET', 'audit', { query: { ...query } }),
+  'audit.export': (c: Client, query: T.IAuditFilter & { format: 'csv' | 'jsonl' }) =>
+    c.send('GET', 'audit/export', { query: { ...query } }),
+  'audit.verify': (c: Client) => c.json<T.AuditReport>('GET', 'audit/verify')
+};
+
 const datasets = {
   'uploads.create': (c: Client, filename: string) =>
     c.json<T.Upload>('POST', c.scoped('uploads'), { query: { filename } }),
@@ -150,6 +161,7 @@ const serving = {
 
 export const operations = {
   ...system,
+  ...access,
   ...datasets,
   ...jobs,
   ...queue,

@@ -71,6 +71,23 @@ export type IssuedToken = Schemas['IssuedToken'];
 export type TokenInfo = Schemas['TokenInfo'];
 export type TokenRequest = Body<Schemas['TokenRequest'], 'name'>;
 
+export type Project = Schemas['Project'];
+export type CreateProject = Body<Schemas['CreateProjectRequest'], 'name'>;
+export type AuditEntry = Schemas['AuditEntry'];
+export type AuditReport = Schemas['AuditReport'];
+export type Outcome = AuditEntry['outcome'];
+
+/** Which rows of the audit log; what is empty or missing does not matter. */
+export interface IAuditFilter {
+  project?: string;
+  actor?: string;
+  operation?: string;
+  outcome?: Outcome;
+  since?: string;
+  until?: string;
+  text?: string;
+}
+
 export type Health = Schemas['Health'];
 export type PartState = Health['state'];
 export type Whoami = Schemas['Whoami'];

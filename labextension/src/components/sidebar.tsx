@@ -7,6 +7,7 @@ import {
   kernelIcon,
   notebookIcon,
   offlineBoltIcon,
+  settingsIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
 import type { LabIcon } from '@jupyterlab/ui-components';
@@ -35,11 +36,13 @@ export interface ISidebar {
   endpoints: IListState<Deployment>;
   schedules: IListState<Schedule>;
   workers: readonly Worker[];
+  /** There may be something to administer. */
+  manages: boolean;
   onRetry: () => void;
 }
 
 export function Sidebar(props: ISidebar): React.ReactElement {
-  const { trans } = useEnv();
+  const { trans, open } = useEnv();
   const [filter, setFilter] = React.useState('');
   if (props.state === 'unavailable') {
     return (
@@ -75,6 +78,17 @@ export function Sidebar(props: ISidebar): React.ReactElement {
         onChange={event => setFilter(event.target.value)}
       />
       <SidebarSections {...props} filter={filter.trim().toLowerCase()} />
+      {props.manages ? (
+        <button
+          type="button"
+          className="jp-dlsys-Go jp-dlsys-Sidebar-admin"
+          data-row
+          onClick={() => open({ kind: 'admin' })}
+        >
+          <settingsIcon.react tag="span" className="jp-dlsys-Button-icon" />
+          {trans.__('Administration')}
+        </button>
+      ) : null}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Deployment, Firing, Job, Kind, PartState, Schedule } from '../api/types';
+import type { Deployment, Firing, Job, Kind, Outcome, PartState, Schedule } from '../api/types';
 
 export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'idle';
 
@@ -134,4 +134,18 @@ export function partWord(trans: TranslationBundle, state: PartState): string {
     off: trans.__('Off')
   };
   return words[state] ?? state;
+}
+
+const OUTCOME_TONES: Record<Outcome, Tone> = { allowed: 'ok', refused: 'bad', failed: 'warn' };
+
+export const outcomeTone = (outcome: Outcome): Tone => OUTCOME_TONES[outcome] ?? 'idle';
+
+/** What came of an operation that the audit log has. */
+export function outcomeWord(trans: TranslationBundle, outcome: Outcome): string {
+  const words: Record<Outcome, string> = {
+    allowed: trans.__('Allowed'),
+    refused: trans.__('Refused'),
+    failed: trans.__('Failed')
+  };
+  return words[outcome] ?? outcome;
 }

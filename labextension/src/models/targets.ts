@@ -10,7 +10,8 @@ export type Target =
   | { kind: 'run'; run: string }
   | { kind: 'schedule'; id: string }
   | { kind: 'plan'; path?: string }
-  | { kind: 'compute' };
+  | { kind: 'compute' }
+  | { kind: 'admin'; part?: string };
 
 const NODE = /^dlsys:\/\/[^/]+\/([a-z_-]+)\/(.+?)(?:@v?([^@]+))?$/;
 

@@ -23,7 +23,8 @@ const COMMANDS: Record<Target['kind'], string> = {
   commit: CommandIDs.commit,
   schedule: CommandIDs.openSchedule,
   plan: CommandIDs.schedule,
-  compute: CommandIDs.openCompute
+  compute: CommandIDs.openCompute,
+  admin: CommandIDs.openAdmin
 };
 const JOIN_DELAY_MS = 1500;
 

@@ -39,6 +39,7 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
       CommandIDs.schedule,
       CommandIDs.scheduleNotebook,
       CommandIDs.openCompute,
+      CommandIDs.openAdmin,
       CommandIDs.openRun
     ];
     commands.forEach(command => palette?.addItem({ command, category }));
