@@ -14,6 +14,7 @@ from jupyter_dlsys.client.jobs import Jobs
 from jupyter_dlsys.client.lineage import LineageGraph
 from jupyter_dlsys.client.models import Models
 from jupyter_dlsys.client.projects import Projects
+from jupyter_dlsys.client.quotas import Quotas
 from jupyter_dlsys.client.runs import Runs
 from jupyter_dlsys.client.schedules import Schedules
 from jupyter_dlsys.client.system import System
@@ -30,6 +31,7 @@ class Client:
         self.connection = Connection(where, project)
         self.system = System(self.connection)
         self.projects = Projects(self.connection)
+        self.quotas = Quotas(self.connection)
         self.audit = Audit(self.connection)
         self.uploads = Uploads(self.connection)
         self.datasets = Datasets(self.connection, self.uploads)

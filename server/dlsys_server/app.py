@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from dlsys_server.access.audit_routes import router as audit_router
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quota_routes import router as quota_router
 from dlsys_server.access.routes import router as access_router
 from dlsys_server.api.prefix import BelowPrefix
 from dlsys_server.api.problems import install_problem_handlers
@@ -36,6 +37,7 @@ CANCEL_SECONDS = 20.0
 ROUTERS = (
     access_router,
     audit_router,
+    quota_router,
     workers_router,
     datasets_router,
     training_router,
@@ -108,6 +110,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "audit",
         "events",
         "projects",
+        "quotas",
         "uploads",
         "datasets",
         "snapshots",

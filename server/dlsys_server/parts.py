@@ -14,6 +14,7 @@ from dlsys_server.access.audit_files import AuditKey
 from dlsys_server.access.identifying import identity_of
 from dlsys_server.access.principals import DEFAULT_PROJECT, Identity, Principal
 from dlsys_server.access.projects import ProjectService
+from dlsys_server.access.quotas import QuotaService, defaults_of
 from dlsys_server.access.routing import acting, bearer
 from dlsys_server.access.seeding import apply_seeds, read_seeds
 from dlsys_server.core.bridge import LoopBridge
@@ -54,6 +55,7 @@ class Parts:
     identity: Identity
     audit: AuditLog
     projects: ProjectService
+    quotas: QuotaService
     uploads: UploadService
     datasets: DatasetService
     snapshots: SnapshotService
@@ -149,8 +151,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     database = Database(settings.effective_database_url, settings.database_connections)
     events, bridge = EventLog(database), LoopBridge()
     store = open_store(settings.effective_store_url, settings.s3_endpoint_url)
-    projects = ProjectService(database, events)
-    identity = identity_of(settings, database, projects, secret)
+    projects, quotas, identity = _access(settings, database, events, secret)
     lineage = LineageService(database)
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
@@ -177,6 +178,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         identity,
         AuditLog(database, AuditKey(settings.home, settings.audit_key.get_secret_value())),
         projects,
+        quotas,
         uploads,
         datasets,
         snapshots,
@@ -193,6 +195,14 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         serving,
         version,
     )
+
+
+def _access(
+    settings: Settings, database: Database, events: EventLog, secret: str
+) -> tuple[ProjectService, QuotaService, Identity]:
+    projects = ProjectService(database, events)
+    quotas = QuotaService(database, defaults_of(settings))
+    return projects, quotas, identity_of(settings, database, projects, secret)
 
 
 def _mlflow(

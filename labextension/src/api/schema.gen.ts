@@ -1217,6 +1217,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Quotas
+         * @description The caller's limits and use and those of the caller's projects; all for an administrator.
+         */
+        get: operations["quotas.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quotas/{kind}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Quota
+         * @description Give a user or a project limits, instead of all that it had.
+         */
+        put: operations["quotas.set"];
+        post?: never;
+        /**
+         * Unset Quota
+         * @description Take the limits away again: those of '*' count, or of the platform's settings.
+         */
+        delete: operations["quotas.unset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/shutdown": {
         parameters: {
             query?: never;
@@ -2403,6 +2447,46 @@ export interface components {
             label: string;
         };
         /**
+         * Limits
+         * @description Limits; null: none.
+         */
+        Limits: {
+            /**
+             * Endpoints
+             * @description That are deployed.
+             */
+            endpoints?: number | null;
+            /**
+             * Gpu Hours
+             * @description In a calendar month (UTC).
+             */
+            gpu_hours?: number | null;
+            /**
+             * Jobs
+             * @description That run at the same time.
+             */
+            jobs?: number | null;
+            /**
+             * Storage Bytes
+             * @description Of dataset versions and artifacts.
+             */
+            storage_bytes?: number | null;
+        };
+        /**
+         * LimitsRequest
+         * @description The limits that a user or project gets instead of those it had; null: none.
+         */
+        LimitsRequest: {
+            /** Endpoints */
+            endpoints?: number | null;
+            /** Gpu Hours */
+            gpu_hours?: number | null;
+            /** Jobs */
+            jobs?: number | null;
+            /** Storage Bytes */
+            storage_bytes?: number | null;
+        };
+        /**
          * Lineage
          * @description A part of the graph around `root`.
          */
@@ -2950,6 +3034,46 @@ export interface components {
             resources: components["schemas"]["Resources"];
             /** Waiting Seconds */
             waiting_seconds: number;
+        };
+        /**
+         * Quota
+         * @description Limits and use of one user or one project.
+         */
+        Quota: {
+            /**
+             * Inherited
+             * @description The limits are those of '*'.
+             * @default false
+             */
+            inherited: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "user" | "project";
+            limits: components["schemas"]["Limits"];
+            /**
+             * Name
+             * @description '*': what applies to all who have no limits of their own.
+             */
+            name: string;
+            /**
+             * Renews At
+             * @description When GPU-hours are counted anew.
+             */
+            renews_at?: string | null;
+            /** Set At */
+            set_at?: string | null;
+            /**
+             * Set By
+             * @default
+             */
+            set_by: string;
+            /**
+             * Use
+             * @default []
+             */
+            use: components["schemas"]["Use"][];
         };
         /**
          * Range
@@ -3504,6 +3628,33 @@ export interface components {
             memory_bytes: number;
             /** Processes */
             processes: number;
+        };
+        /**
+         * Use
+         * @description What of one resource is used, with its limit in words that people can act on.
+         */
+        Use: {
+            /**
+             * Level
+             * @default free
+             * @enum {string}
+             */
+            level: "free" | "ok" | "near" | "full";
+            /** Limit */
+            limit?: number | null;
+            /**
+             * Resource
+             * @enum {string}
+             */
+            resource: "gpu_hours" | "jobs" | "storage_bytes" | "endpoints";
+            /** Used */
+            used: number;
+            /**
+             * Words
+             * @description E.g. '7.5 of 10 GPU-hours; anew on 1 December'.
+             * @default
+             */
+            words: string;
         };
         /**
          * ValueCount
@@ -6201,6 +6352,103 @@ export interface operations {
             path: {
                 project: string;
                 upload: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "quotas.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "quotas.set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "user" | "project";
+                /** @description Or '*': all that have no limits of their own. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "quotas.unset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "user" | "project";
+                /** @description Or '*': all that have no limits of their own. */
+                name: string;
             };
             cookie?: never;
         };

@@ -54,6 +54,21 @@ class TokenRow(Base):
     last_used_at: Mapped[datetime | None]
 
 
+class QuotaRow(Base):
+    """What a user or a project may use; name '*': all that have no row of their own."""
+
+    __tablename__ = "quota"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    gpu_hours: Mapped[float | None]
+    jobs: Mapped[int | None]
+    storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    endpoints: Mapped[int | None]
+    set_by: Mapped[str] = mapped_column(String(200))
+    set_at: Mapped[datetime]
+
+
 class AuditRow(Base):
     """Something that was done or refused. Rows are only ever added; `hash` covers the row and the
     hash before it."""

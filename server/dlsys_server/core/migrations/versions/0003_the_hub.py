@@ -51,6 +51,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_operation", "audit", ["operation"])
     op.create_index("ix_audit_project", "audit", ["project"])
+    op.create_table(
+        "quota",
+        sa.Column("kind", sa.String(length=8), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("gpu_hours", sa.Float(), nullable=True),
+        sa.Column("jobs", sa.Integer(), nullable=True),
+        sa.Column("storage_bytes", sa.BigInteger(), nullable=True),
+        sa.Column("endpoints", sa.Integer(), nullable=True),
+        sa.Column("set_by", sa.String(length=200), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name"),
+    )
     with op.batch_alter_table("project") as table:
         table.add_column(sa.Column("kind", sa.String(16), nullable=False, server_default="shared"))
         table.add_column(sa.Column("title", sa.String(200), nullable=False, server_default=""))
@@ -65,5 +77,6 @@ def downgrade() -> None:
     with op.batch_alter_table("project") as table:
         table.drop_column("title")
         table.drop_column("kind")
+    op.drop_table("quota")
     op.drop_table("audit")
     op.drop_table("project_member")
