@@ -21,6 +21,7 @@ from jupyter_dlsys.cli import (
     session,
     submitting,
     system,
+    tokens,
 )
 from jupyter_dlsys.client.errors import DlsysError
 
@@ -42,6 +43,7 @@ for group in (system.app, operating.top, submitting.top, models.top, deployments
     app.registered_commands += group.registered_commands
 app.add_typer(projects.app, name="projects")
 app.add_typer(quotas.app, name="quotas")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(audit.app, name="audit")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

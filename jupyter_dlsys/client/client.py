@@ -18,6 +18,7 @@ from jupyter_dlsys.client.quotas import Quotas
 from jupyter_dlsys.client.runs import Runs
 from jupyter_dlsys.client.schedules import Schedules
 from jupyter_dlsys.client.system import System
+from jupyter_dlsys.client.tokens import Tokens
 from jupyter_dlsys.client.uploads import Uploads
 
 
@@ -32,6 +33,7 @@ class Client:
         self.system = System(self.connection)
         self.projects = Projects(self.connection)
         self.quotas = Quotas(self.connection)
+        self.tokens = Tokens(self.connection)
         self.audit = Audit(self.connection)
         self.uploads = Uploads(self.connection)
         self.datasets = Datasets(self.connection, self.uploads)

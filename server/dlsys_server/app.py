@@ -15,6 +15,7 @@ from dlsys_server.access.audit_routes import router as audit_router
 from dlsys_server.access.principals import Principal
 from dlsys_server.access.quota_routes import router as quota_router
 from dlsys_server.access.routes import router as access_router
+from dlsys_server.access.token_routes import router as tokens_router
 from dlsys_server.api.prefix import BelowPrefix
 from dlsys_server.api.problems import install_problem_handlers
 from dlsys_server.api.request_ids import RequestIds
@@ -36,6 +37,7 @@ IDLE_LOOK_SECONDS = 5.0
 CANCEL_SECONDS = 20.0
 ROUTERS = (
     access_router,
+    tokens_router,
     audit_router,
     quota_router,
     workers_router,
@@ -111,6 +113,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "events",
         "projects",
         "quotas",
+        "tokens",
         "uploads",
         "datasets",
         "snapshots",

@@ -13,6 +13,7 @@ from dlsys_server.access.audit import AuditLog
 from dlsys_server.access.audit_files import AuditKey
 from dlsys_server.access.identifying import identity_of
 from dlsys_server.access.principals import DEFAULT_PROJECT, Identity, Principal
+from dlsys_server.access.programs import ProgramTokens
 from dlsys_server.access.projects import ProjectService
 from dlsys_server.access.quotas import QuotaService, defaults_of
 from dlsys_server.access.routing import acting, bearer
@@ -32,6 +33,7 @@ from dlsys_server.metadata.mlflow.proxy import MlflowProxy
 from dlsys_server.metadata.recording import Recorder
 from dlsys_server.metadata.service import MetadataService
 from dlsys_server.serving.control import GatewayControl
+from dlsys_server.serving.keys import Keys
 from dlsys_server.serving.rollout import Rollouts
 from dlsys_server.serving.service import ServingService
 from dlsys_server.training.room import Neighbours, TrainingRoom
@@ -56,6 +58,7 @@ class Parts:
     audit: AuditLog
     projects: ProjectService
     quotas: QuotaService
+    tokens: ProgramTokens
     uploads: UploadService
     datasets: DatasetService
     snapshots: SnapshotService
@@ -165,10 +168,14 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
     snapshots.allowed = training.has_snapshot
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
-    rollouts = Rollouts(database, events, metadata, lineage, control, settings.folder("models"))
+    models = settings.folder("models")
+    programs = ProgramTokens(database, projects, identity)
+    keys = Keys(programs, settings.hub_stale_seconds)
+    rollouts = Rollouts(database, events, metadata, lineage, control, models, keys)
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
     serving = ServingService(database, events, metadata, control, rollouts)
     metadata.deployments_of = serving.names_of
+    programs.has_endpoint, programs.changed = serving.has, rollouts.spread
     return Parts(
         settings,
         database,
@@ -179,6 +186,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         AuditLog(database, AuditKey(settings.home, settings.audit_key.get_secret_value())),
         projects,
         quotas,
+        programs,
         uploads,
         datasets,
         snapshots,

@@ -150,13 +150,15 @@ const serving = {
   'deployments.undeploy': (c: Client, name: string) =>
     c.json<void>('DELETE', c.scoped('deployments', name)),
   'deployments.predict': (c: Client, name: string, inputs: Record<string, unknown[]>) =>
-    c.json<T.Prediction>('POST', c.scoped('deployments', name, 'predict'), { json: { inputs } }),
-  'deployments.tokens': (c: Client, name: string) =>
-    c.json<T.TokenInfo[]>('GET', c.scoped('deployments', name, 'tokens')),
-  'deployments.issue_token': (c: Client, name: string, json: T.TokenRequest) =>
-    c.json<T.IssuedToken>('POST', c.scoped('deployments', name, 'tokens'), { json }),
-  'deployments.revoke_token': (c: Client, name: string, token: string) =>
-    c.json<void>('DELETE', c.scoped('deployments', name, 'tokens', token))
+    c.json<T.Prediction>('POST', c.scoped('deployments', name, 'predict'), { json: { inputs } })
+};
+
+const tokens = {
+  'tokens.list': (c: Client, query: { endpoint?: string } = {}) =>
+    c.json<T.ServiceToken[]>('GET', c.scoped('tokens'), { query: { ...query } }),
+  'tokens.issue': (c: Client, json: T.ServiceTokenRequest) =>
+    c.json<T.IssuedServiceToken>('POST', c.scoped('tokens'), { json }),
+  'tokens.revoke': (c: Client, id: string) => c.json<void>('DELETE', c.scoped('tokens', id))
 };
 
 export const operations = {
@@ -167,5 +169,6 @@ export const operations = {
   ...queue,
   ...schedules,
   ...metadata,
-  ...serving
+  ...serving,
+  ...tokens
 } as const;

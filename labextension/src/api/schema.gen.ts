@@ -458,50 +458,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/v1/projects/{project}/deployments/{name}/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Tokens
-         * @description Tokens of programs that may call this endpoint.
-         */
-        get: operations["deployments.tokens"];
-        put?: never;
-        /**
-         * Issue Token
-         * @description A token for a program; the secret is shown once.
-         */
-        post: operations["deployments.issue_token"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{project}/deployments/{name}/tokens/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Revoke Token
-         * @description Make a token worthless at once.
-         */
-        delete: operations["deployments.revoke_token"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/v1/projects/{project}/jobs": {
         parameters: {
             query?: never;
@@ -1164,6 +1120,50 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tokens
+         * @description Your tokens of programs, newest first; a maintainer sees everybody's.
+         */
+        get: operations["tokens.list"];
+        put?: never;
+        /**
+         * Issue Token
+         * @description A token for a program, with scopes that you hold here yourself; the secret is shown once.
+         */
+        post: operations["tokens.issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Token
+         * @description Make a token worthless at once: your own, or as a maintainer anybody's.
+         */
+        delete: operations["tokens.revoke"];
         options?: never;
         head?: never;
         patch?: never;
@@ -2195,16 +2195,41 @@ export interface components {
             words: string;
         };
         /**
-         * IssuedToken
-         * @description Shown once; the platform keeps only its hash.
+         * IssuedServiceToken
+         * @description A new token; the secret is shown this once.
          */
-        IssuedToken: {
+        IssuedServiceToken: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Endpoint */
+            endpoint?: string | null;
             /** Expires At */
             expires_at?: string | null;
             /** Id */
             id: string;
+            /**
+             * Last Used At
+             * @description To the minute.
+             */
+            last_used_at?: string | null;
             /** Name */
             name: string;
+            /** Owner */
+            owner: string;
+            /** Project */
+            project: string;
+            /** Scopes */
+            scopes: ("read" | "predict" | "write" | "submit" | "deploy")[];
+            /**
+             * State
+             * @description powerless: its owner no longer may what it is for.
+             * @default active
+             * @enum {string}
+             */
+            state: "active" | "expired" | "powerless";
             /** Token */
             token: string;
         };
@@ -3318,6 +3343,72 @@ export interface components {
             timezone: string;
         };
         /**
+         * ServiceToken
+         * @description A token without its secret.
+         */
+        ServiceToken: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Endpoint */
+            endpoint?: string | null;
+            /** Expires At */
+            expires_at?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Last Used At
+             * @description To the minute.
+             */
+            last_used_at?: string | null;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Project */
+            project: string;
+            /** Scopes */
+            scopes: ("read" | "predict" | "write" | "submit" | "deploy")[];
+            /**
+             * State
+             * @description powerless: its owner no longer may what it is for.
+             * @default active
+             * @enum {string}
+             */
+            state: "active" | "expired" | "powerless";
+        };
+        /**
+         * ServiceTokenRequest
+         * @description A token for a program. It never may more than its owner may at that moment.
+         */
+        ServiceTokenRequest: {
+            /**
+             * Endpoint
+             * @description Only this endpoint; then only 'predict'.
+             */
+            endpoint?: string | null;
+            /**
+             * Lifetime Days
+             * @description null: until revoked.
+             * @default 90
+             */
+            lifetime_days: number | null;
+            /**
+             * Name
+             * @description What the program is.
+             */
+            name: string;
+            /**
+             * Scopes
+             * @default [
+             *       "predict"
+             *     ]
+             */
+            scopes: ("read" | "predict" | "write" | "submit" | "deploy")[];
+        };
+        /**
          * Snapshot
          * @description Frozen training input. Equal content has the equal hash, wherever and however it was made.
          */
@@ -3538,36 +3629,6 @@ export interface components {
             move: boolean;
             /** Version */
             version: number;
-        };
-        /**
-         * TokenInfo
-         * @description A token without the secret.
-         */
-        TokenInfo: {
-            /**
-             * Created At
-             * Format: date-time
-             */
-            created_at: string;
-            /** Expires At */
-            expires_at?: string | null;
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-        };
-        /**
-         * TokenRequest
-         * @description A token for a program that calls this endpoint.
-         */
-        TokenRequest: {
-            /**
-             * Expires In Days
-             * @default 365
-             */
-            expires_in_days: number | null;
-            /** Name */
-            name: string;
         };
         /**
          * Upload
@@ -4862,105 +4923,6 @@ export interface operations {
             };
         };
     };
-    "deployments.tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenInfo"][];
-                };
-            };
-            /** @description Problem details (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "deployments.issue_token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TokenRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IssuedToken"];
-                };
-            };
-            /** @description Problem details (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "deployments.revoke_token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                name: string;
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem details (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     "jobs.list": {
         parameters: {
             query?: {
@@ -6234,6 +6196,105 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["Snapshot"];
                 };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tokens.list": {
+        parameters: {
+            query?: {
+                /** @description Only keys of this endpoint. */
+                endpoint?: string | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceToken"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tokens.issue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedServiceToken"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tokens.revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description Problem details (RFC 9457) */
             default: {

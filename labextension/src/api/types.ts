@@ -67,9 +67,9 @@ export type LineageNode = Schemas['LineageNode'];
 export type Deployment = Schemas['Deployment'];
 export type DeployRequest = Body<Schemas['DeployRequest'], 'model'>;
 export type Prediction = Schemas['Prediction'];
-export type IssuedToken = Schemas['IssuedToken'];
-export type TokenInfo = Schemas['TokenInfo'];
-export type TokenRequest = Body<Schemas['TokenRequest'], 'name'>;
+export type ServiceToken = Schemas['ServiceToken'];
+export type IssuedServiceToken = Schemas['IssuedServiceToken'];
+export type ServiceTokenRequest = Body<Schemas['ServiceTokenRequest'], 'name'>;
 
 export type Project = Schemas['Project'];
 export type CreateProject = Body<Schemas['CreateProjectRequest'], 'name'>;

@@ -4,11 +4,11 @@ import * as React from 'react';
 import { toProblem } from '../api/problem';
 import type {
   Deployment,
-  IssuedToken,
+  IssuedServiceToken,
   Prediction,
   Problem,
-  TokenInfo,
-  TokenRequest
+  ServiceToken,
+  ServiceTokenRequest
 } from '../api/types';
 import { Badge, Button, Facts, Go, Section } from './basics';
 import { Sparkline } from './charts';
@@ -24,11 +24,11 @@ import { endpointTone, endpointWord } from './words';
 export interface IEndpointView {
   endpoint: Deployment;
   traffic: readonly number[];
-  tokens: readonly TokenInfo[];
+  tokens: readonly ServiceToken[];
   onPredict: (inputs: Record<string, unknown[]>) => Promise<Prediction>;
   onRollback: () => Promise<void>;
   onUndeploy: () => Promise<void>;
-  onIssue: (request: TokenRequest) => Promise<IssuedToken>;
+  onIssue: (request: ServiceTokenRequest) => Promise<IssuedServiceToken>;
   onRevoke: (id: string) => Promise<void>;
 }
 

@@ -1,22 +1,23 @@
 import * as React from 'react';
 
 import { toProblem } from '../api/problem';
-import type { IssuedToken, Problem, TokenInfo, TokenRequest } from '../api/types';
-import { Button, Field } from './basics';
+import type { IssuedServiceToken, Problem, ServiceToken, ServiceTokenRequest } from '../api/types';
+import { Badge, Button, Field } from './basics';
 import { useEnv } from './env';
 import { ago, moment } from './format';
 import { ProblemNote } from './problem';
 import { Code } from './snippets';
+import { tokenWord } from './words';
 
 /** Tokens of programs; a new one is shown once and kept nowhere. */
 export function TokensView(props: {
-  tokens: readonly TokenInfo[];
-  onIssue: (request: TokenRequest) => Promise<IssuedToken>;
+  tokens: readonly ServiceToken[];
+  onIssue: (request: ServiceTokenRequest) => Promise<IssuedServiceToken>;
   onRevoke: (id: string) => Promise<void>;
 }): React.ReactElement {
   const { trans } = useEnv();
   const [name, setName] = React.useState('');
-  const [issued, setIssued] = React.useState<IssuedToken | null>(null);
+  const [issued, setIssued] = React.useState<IssuedServiceToken | null>(null);
   const [problem, setProblem] = React.useState<Problem | null>(null);
   const act = (work: Promise<unknown>): void => {
     setProblem(null);
@@ -63,15 +64,20 @@ export function TokensView(props: {
               <th>{trans.__('Token')}</th>
               <th>{trans.__('Made')}</th>
               <th>{trans.__('Valid until')}</th>
+              <th>{trans.__('Last used')}</th>
               <th />
             </tr>
           </thead>
           <tbody>
             {props.tokens.map(token => (
               <tr key={token.id}>
-                <td>{token.name}</td>
+                <td title={trans.__('Made by %1', token.owner)}>
+                  {token.name}{' '}
+                  {token.state === 'active' ? null : <Badge text={tokenWord(trans, token.state)} />}
+                </td>
                 <td title={moment(token.created_at)}>{ago(token.created_at)}</td>
                 <td>{token.expires_at ? moment(token.expires_at) : trans.__('for ever')}</td>
+                <td>{token.last_used_at ? ago(token.last_used_at) : trans.__('never')}</td>
                 <td>
                   <Button
                     kind="quiet"

@@ -1,6 +1,15 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Deployment, Firing, Job, Kind, Outcome, PartState, Schedule } from '../api/types';
+import type {
+  Deployment,
+  Firing,
+  Job,
+  Kind,
+  Outcome,
+  PartState,
+  Schedule,
+  ServiceToken
+} from '../api/types';
 
 export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'idle';
 
@@ -64,6 +73,15 @@ export function endpointWord(trans: TranslationBundle, state: Deployment['state'
     degraded: trans.__('Degraded'),
     failed: trans.__('Failed'),
     stopped: trans.__('Stopped')
+  };
+  return words[state] ?? state;
+}
+
+export function tokenWord(trans: TranslationBundle, state: ServiceToken['state']): string {
+  const words: Record<ServiceToken['state'], string> = {
+    active: trans.__('Valid'),
+    expired: trans.__('Expired'),
+    powerless: trans.__('Its owner lost the right')
   };
   return words[state] ?? state;
 }

@@ -118,4 +118,5 @@ def _source(request: Request) -> str:
 
 
 def _detail(principal: Principal) -> Mapping[str, str | int]:
-    return {"job": principal.job_id} if principal.job_id else {}
+    about = {"job": principal.job_id, "token": principal.token_id}
+    return {key: value for key, value in about.items() if value}

@@ -25,6 +25,6 @@ class EmbeddedIdentity:
             return self._owner
         return self._issued.identify(token, self.person) if token.startswith("dlsys_") else None
 
-    def person(self, name: str) -> Principal | None:
+    def person(self, name: str, fresh: bool = False) -> Principal | None:
         """What a user may do: all that is in the folder is the OS user's, under whatever name."""
         return replace(self._owner, name=name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from functools import partial
 
 from .hub import Hub, HubUser
 from .issued import Issued
@@ -48,13 +49,13 @@ class HubIdentity:
         if hmac.compare_digest(token.encode(), self._secret):
             return self._principal(HubUser(self._operator, "user", (), ALL))
         if token.startswith("dlsys_"):
-            return self._issued.identify(token, self.person)
+            return self._issued.identify(token, partial(self.person, fresh=fresh))
         user = self._memory.of(f"token {digest(token)}", lambda: self._hub.holder(token), fresh)
         return None if user is None else self._principal(user)
 
-    def person(self, name: str) -> Principal | None:
+    def person(self, name: str, fresh: bool = False) -> Principal | None:
         """What a user may do by the roles in projects; None when the hub has no such user."""
-        user = self._memory.of(f"user {name}", lambda: self._person(name))
+        user = self._memory.of(f"user {name}", lambda: self._person(name), fresh)
         return None if user is None else self._principal(user)
 
     def _person(self, name: str) -> HubUser | None:

@@ -20,7 +20,8 @@ class Principal:
 
     `scopes` is what the token may at most do; `rights` what the caller may do in each project.
     `acting` is who sits at the server that the token belongs to, as that server says, where it is
-    somebody else: what they do is done with the rights, and in the name, of the server's owner.
+    somebody else, or the program that the token was made for: what they do is done with the rights,
+    and in the name, of `name`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Principal:
     job_id: str | None = None
     run_id: str | None = None
     deployment: str | None = None
+    token_id: str | None = None
     acting: str | None = None
 
     @classmethod
@@ -108,6 +110,6 @@ class Identity(Protocol):
         """
         ...
 
-    def person(self, name: str) -> Principal | None:
+    def person(self, name: str, fresh: bool = False) -> Principal | None:
         """What a user may do whose token is not here (a schedule's owner); None: nothing."""
         ...

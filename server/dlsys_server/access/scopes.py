@@ -45,6 +45,9 @@ OPERATIONS: dict[str, Scope] = {
     "projects.members": Scope.READ,
     "projects.add_member": Scope.MANAGE,
     "projects.remove_member": Scope.MANAGE,
+    "tokens.list": Scope.READ,
+    "tokens.issue": Scope.READ,
+    "tokens.revoke": Scope.READ,
     "audit.list": Scope.MANAGE,
     "audit.export": Scope.MANAGE,
     "audit.verify": Scope.ADMIN,
@@ -114,9 +117,6 @@ OPERATIONS: dict[str, Scope] = {
     "deployments.rollback": Scope.DEPLOY,
     "deployments.undeploy": Scope.DEPLOY,
     "deployments.predict": Scope.PREDICT,
-    "deployments.tokens": Scope.DEPLOY,
-    "deployments.issue_token": Scope.DEPLOY,
-    "deployments.revoke_token": Scope.DEPLOY,
 }
 
 JOB_OPERATIONS = frozenset({"system.whoami", "snapshots.show", "snapshots.chunk"})

@@ -37,7 +37,8 @@ class MemberRow(Base):
 
 
 class TokenRow(Base):
-    """A token by its SHA-256: of a job (its own run and inputs) or of a program (one endpoint)."""
+    """A token by its SHA-256: of a job (its own run and inputs), or of a program. A program's has
+    its scopes in `properties`, and as `subject` the one endpoint that it is for, or the project."""
 
     __tablename__ = "token"
 

@@ -6,6 +6,7 @@ One thread. Everything can be repeated: the row says what is wanted, the gateway
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,6 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dlsys_server.access.tables import TokenRow
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError, NotFound
@@ -25,6 +25,7 @@ from jupyter_dlsys.contract.deployments import GoldenReport
 
 from . import golden
 from .control import GatewayControl
+from .keys import Keys
 from .tables import DeploymentRow
 
 log = logging.getLogger(__name__)
@@ -43,13 +44,15 @@ class Rollouts(Loop):
         lineage: LineageService,
         control: GatewayControl,
         models: Path,
+        keys: Keys,
     ) -> None:
         super().__init__("rollouts", pause=LOOK_SECONDS, patience=10)
         self.database, self.events = database, events
         self.metadata, self.lineage = metadata, lineage
-        self.control, self.models = control, models
+        self.control, self.models, self.keys = control, models, keys
         self._resolved_at = -RESOLVE_SECONDS
         self._published = False
+        self._writing = threading.Lock()
 
     def wake(self) -> None:
         """Something may have changed: look now."""
@@ -62,7 +65,23 @@ class Rollouts(Loop):
             self.publish()
         self._published = True
         self.error = self.look()
+        self._keep_keys()
         return LOOK_SECONDS
+
+    def spread(self) -> None:
+        """Tell the gateway now who may call what."""
+        self.publish()
+        if self.control.running():
+            self.control.apply(timeout=2)
+
+    def _keep_keys(self) -> None:
+        """Owners come and go, other processes make and revoke: the gateway hears of it here."""
+        if not self.control.running():
+            return
+        self.keys.used(self.control.used())
+        told = self.control.tokens()
+        if self.keys.current(told) != told:
+            self.spread()
 
     def rows(self) -> list[DeploymentRow]:
         """All endpoints."""
@@ -241,6 +260,12 @@ class Rollouts(Loop):
 
     def publish(self, warming: DeploymentRow | None = None) -> None:
         """Write the gateway's routes from the rows; `warming` is warmed without answering."""
+        with self._writing:  # what was read earlier must not be written later
+            deployments = self._publish(warming)
+        if deployments:
+            self.control.ensure()
+
+    def _publish(self, warming: DeploymentRow | None) -> dict[str, Any]:
         deployments: dict[str, Any] = {}
         for row in self.rows():
             versions = {
@@ -259,9 +284,8 @@ class Rollouts(Loop):
                     "previous": str(row.previous_version) if row.previous_version else None,
                     "versions": versions,
                 }
-        self.control.write_routes(deployments, self._tokens())
-        if deployments:
-            self.control.ensure()
+        self.control.write_routes(deployments, self.keys.current(self.control.tokens()))
+        return deployments
 
     def _version(self, row: DeploymentRow, version: int) -> dict[str, Any]:
         return {
@@ -270,16 +294,3 @@ class Rollouts(Loop):
             "max_batch": row.max_batch,
             "slo_ms": row.slo_ms,
         }
-
-    def _tokens(self) -> dict[str, Any]:
-        with self.database.read() as session:
-            rows = session.scalars(select(TokenRow).where(TokenRow.kind == "endpoint"))
-            return {
-                row.sha256: {
-                    "subject": row.name,
-                    "project": row.project,
-                    "deployments": [row.subject.removeprefix("deployment/")],
-                    "expires_at": row.expires_at.timestamp() if row.expires_at else None,
-                }
-                for row in rows
-            }

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,7 +13,6 @@ from sqlalchemy.orm import Session
 
 from dlsys_server.access import tokens
 from dlsys_server.access.principals import Principal
-from dlsys_server.access.tables import TokenRow
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
@@ -34,11 +32,8 @@ from jupyter_dlsys.contract.deployments import (
     DeploymentStatistics,
     DeployRequest,
     GoldenReport,
-    IssuedToken,
     Prediction,
     PredictRequest,
-    TokenInfo,
-    TokenRequest,
 )
 
 from .control import GatewayControl
@@ -184,6 +179,11 @@ class ServingService:
                 )
             )
 
+    def has(self, project: str, name: str) -> bool:
+        """Whether there is such an endpoint."""
+        with self.database.read() as session:
+            return session.get(DeploymentRow, (project, name)) is not None
+
     def active(self) -> int:
         """Number of endpoints."""
         return len(self.rollouts.rows())
@@ -233,54 +233,6 @@ class ServingService:
                 hint="It is started again by itself; try once more in a few seconds.",
                 retry_after=2,
             ) from None
-
-    # -- tokens
-
-    def tokens(self, project: str, name: str) -> list[TokenInfo]:
-        """Tokens of programs."""
-        with self.database.read() as session:
-            _find(session, project, name)
-            rows = session.scalars(
-                select(TokenRow)
-                .where(TokenRow.project == project, TokenRow.subject == f"deployment/{name}")
-                .order_by(TokenRow.id)
-            )
-            return [
-                TokenInfo(id=r.id, name=r.name, created_at=r.created_at, expires_at=r.expires_at)
-                for r in rows
-            ]
-
-    def issue_token(
-        self, caller: Principal, project: str, name: str, body: TokenRequest
-    ) -> IssuedToken:
-        """A token for a program; the secret is shown once."""
-        lifetime = timedelta(days=body.expires_in_days) if body.expires_in_days else None
-        with self.database.write() as session:
-            _find(session, project, name)
-            row, secret = tokens.issue(
-                session,
-                "endpoint",
-                name=body.name,
-                owner=caller.name,
-                project=project,
-                subject=f"deployment/{name}",
-                lifetime=lifetime,
-            )
-        self._spread()
-        return IssuedToken(id=row.id, name=row.name, token=secret, expires_at=row.expires_at)
-
-    def revoke_token(self, caller: Principal, project: str, name: str, token: str) -> None:
-        """Make a token worthless at once."""
-        with self.database.write() as session:
-            _find(session, project, name)
-            if not tokens.revoke(session, project, f"deployment/{name}", token):
-                raise NotFound("There is no such token.", hint=f"`dlsys endpoints tokens {name}`")
-        self._spread()
-
-    def _spread(self) -> None:
-        self.rollouts.publish()
-        if self.control.running():
-            self.control.apply(timeout=2)
 
     # -- views
 

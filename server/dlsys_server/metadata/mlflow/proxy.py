@@ -79,6 +79,14 @@ def role_from_scopes(principal: Principal, project: str) -> str | None:
     return "viewer" if Scope.READ in held else None
 
 
+def account_of(principal: Principal) -> str:
+    """The user as whom MLflow knows a caller: a program has fewer rights than its owner, and what
+    one may must not depend on whether the other calls at the same time.
+    """
+    token = principal.token_id
+    return f"{principal.name} (program {token})" if token else principal.name
+
+
 @dataclass
 class _Call:
     """One request on its way."""
@@ -229,7 +237,7 @@ class MlflowProxy:
         if principal.kind == "job":
             await self._check_job(call)
         await self._client.ensure_user(
-            principal.name,
+            account_of(principal),
             call.project,
             self._role_of(principal, call.project),
             lower=principal.kind != "job",
@@ -288,7 +296,7 @@ class MlflowProxy:
     async def _send(self, call: _Call, raw: str) -> httpx.Response:
         request = call.request
         headers = hygiene.to_child(request.headers.raw)
-        for name, value in self._client.headers(call.project, call.principal.name).items():
+        for name, value in self._client.headers(call.project, account_of(call.principal)).items():
             headers.append((name.encode(), value.encode()))
         content: bytes | AsyncIterator[bytes] | None = call.body
         if call.body is not None:
@@ -350,7 +358,7 @@ def _own_roles(call: _Call) -> bool:
     return (
         call.request.method == "GET"
         and call.call == "users/roles/list"
-        and asked == [call.principal.name]
+        and asked == [account_of(call.principal)]
     )
 
 

@@ -68,10 +68,16 @@ def upgrade() -> None:
         table.add_column(sa.Column("title", sa.String(200), nullable=False, server_default=""))
     with op.batch_alter_table("token") as table:
         table.add_column(sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True))
+    op.execute(
+        """UPDATE token SET kind = 'program', properties = '{"scopes": ["predict"]}' """
+        "WHERE kind = 'endpoint'"
+    )
 
 
 def downgrade() -> None:
     """Undo."""
+    op.execute("UPDATE token SET kind = 'endpoint' WHERE subject LIKE 'deployment/%'")
+    op.execute("DELETE FROM token WHERE kind = 'program'")
     with op.batch_alter_table("token") as table:
         table.drop_column("last_used_at")
     with op.batch_alter_table("project") as table:
