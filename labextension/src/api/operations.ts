@@ -21,6 +21,11 @@ const access = {
   'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
   'projects.create': (c: Client, json: T.CreateProject) =>
     c.json<T.Project>('POST', 'projects', { json }),
+  'quotas.list': (c: Client) => c.json<T.Quota[]>('GET', 'quotas'),
+  'quotas.set': (c: Client, kind: T.QuotaKind, name: string, json: T.LimitsRequest) =>
+    c.json<T.Quota>('PUT', `quotas/${kind}/${encodeURIComponent(name)}`, { json }),
+  'quotas.unset': (c: Client, kind: T.QuotaKind, name: string) =>
+    c.json<void>('DELETE', `quotas/${kind}/${encodeURIComponent(name)}`),
   'audit.list': (c: Client, query: T.IAuditFilter & T.IPaging) =>
     c.json<T.IPage<T.AuditEntry>>('GET', 'audit', { query: { ...query } }),
   'audit.export': (c: Client, query: T.IAuditFilter & { format: 'csv' | 'jsonl' }) =>

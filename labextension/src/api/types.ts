@@ -69,6 +69,7 @@ export type DeployRequest = Body<Schemas['DeployRequest'], 'model'>;
 export type Prediction = Schemas['Prediction'];
 export type ServiceToken = Schemas['ServiceToken'];
 export type IssuedServiceToken = Schemas['IssuedServiceToken'];
+export type TokenScope = ServiceToken['scopes'][number];
 export type ServiceTokenRequest = Body<Schemas['ServiceTokenRequest'], 'name'>;
 
 export type Project = Schemas['Project'];
@@ -87,6 +88,12 @@ export interface IAuditFilter {
   until?: string;
   text?: string;
 }
+
+export type Quota = Schemas['Quota'];
+export type QuotaKind = Quota['kind'];
+export type Limits = Schemas['Limits'];
+export type LimitsRequest = Required<Schemas['LimitsRequest']>;
+export type Use = Schemas['Use'];
 
 export type Health = Schemas['Health'];
 export type PartState = Health['state'];

@@ -1,5 +1,5 @@
 import { operations } from '../api/operations';
-import type { Project } from '../api/types';
+import type { CreateProject, Project } from '../api/types';
 import { TabModel } from './tabModel';
 
 /** Which projects there are for this person, and in which of them what may be administered. */
@@ -15,6 +15,12 @@ export class AdminModel extends TabModel {
   /** Projects that this person is a maintainer of. */
   get managed(): readonly Project[] {
     return this.projects.filter(project => project.rights?.includes('manage'));
+  }
+
+  /** A new shared project, with this person as its maintainer. */
+  async create(request: CreateProject): Promise<void> {
+    await operations['projects.create'](this.session.client, request);
+    await this.refresh();
   }
 
   protected async load(): Promise<void> {
