@@ -11,6 +11,7 @@ import { lineagePlugin } from './plugins/lineage';
 import { modelPlugin } from './plugins/model';
 import { notebookPlugin } from './plugins/notebook';
 import { notificationsPlugin } from './plugins/notifications';
+import { projectsPlugin } from './plugins/projects';
 import { schedulePlugin } from './plugins/schedule';
 import { sidebarPlugin } from './plugins/sidebar';
 import { statusPlugin } from './plugins/status';
@@ -21,6 +22,7 @@ export { IDlsys } from './tokens';
 export default [
   corePlugin,
   sidebarPlugin,
+  projectsPlugin,
   datasetPlugin,
   commitPlugin,
   submitPlugin,

@@ -17,10 +17,19 @@ const system = {
   ) => c.send('GET', 'events', { query, signal, headers: { Accept: 'text/event-stream' } })
 };
 
-const access = {
+const projects = {
   'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
   'projects.create': (c: Client, json: T.CreateProject) =>
     c.json<T.Project>('POST', 'projects', { json }),
+  'projects.permissions': (c: Client) => c.json<T.Permission[]>('GET', c.scoped('permissions')),
+  'projects.members': (c: Client) => c.json<T.Member[]>('GET', c.scoped('members')),
+  'projects.add_member': (c: Client, kind: T.Member['kind'], name: string, role: T.Role) =>
+    c.json<T.Member>('PUT', c.scoped('members', kind, name), { json: { role } }),
+  'projects.remove_member': (c: Client, kind: T.Member['kind'], name: string) =>
+    c.json<void>('DELETE', c.scoped('members', kind, name))
+};
+
+const access = {
   'quotas.list': (c: Client) => c.json<T.Quota[]>('GET', 'quotas'),
   'quotas.set': (c: Client, kind: T.QuotaKind, name: string, json: T.LimitsRequest) =>
     c.json<T.Quota>('PUT', `quotas/${kind}/${encodeURIComponent(name)}`, { json }),
@@ -168,6 +177,7 @@ const tokens = {
 
 export const operations = {
   ...system,
+  ...projects,
   ...access,
   ...datasets,
   ...jobs,

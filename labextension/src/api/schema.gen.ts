@@ -853,6 +853,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Permissions
+         * @description For each operation whether the caller may, and why not: which role, and whom to ask.
+         */
+        get: operations["projects.permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/queue": {
         parameters: {
             query?: never;
@@ -2912,6 +2932,27 @@ export interface components {
              * @enum {string}
              */
             state: "ok" | "starting" | "degraded" | "failed" | "off";
+        };
+        /**
+         * Permission
+         * @description Whether the caller may do something in a project, and who could allow it.
+         */
+        Permission: {
+            /** Allowed */
+            allowed: boolean;
+            /**
+             * Needs
+             * @description The weakest role that includes it.
+             */
+            needs?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer") | null;
+            /** Operation */
+            operation: string;
+            /**
+             * Words
+             * @description Why not, e.g. 'needs role data-scientist in vision: ask ann'.
+             * @default
+             */
+            words: string;
         };
         /**
          * Place
@@ -5654,6 +5695,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["NotebookInfo"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Permission"][];
                 };
             };
             /** @description Problem details (RFC 9457) */

@@ -95,6 +95,10 @@ export type Limits = Schemas['Limits'];
 export type LimitsRequest = Required<Schemas['LimitsRequest']>;
 export type Use = Schemas['Use'];
 
+export type Role = Schemas['MemberRequest']['role'];
+export type Member = Schemas['Member'];
+export type Permission = Schemas['Permission'];
+
 export type Health = Schemas['Health'];
 export type PartState = Health['state'];
 export type Whoami = Schemas['Whoami'];

@@ -145,7 +145,10 @@ function Detail({ entry, onAsk }: IEntry): React.ReactElement {
           [
             trans.__('Job'),
             typeof job === 'string' ? (
-              <Go key="j" onClick={() => open({ kind: 'job', id: job })}>
+              <Go
+                key="j"
+                onClick={() => open({ kind: 'job', id: job, project: entry.project ?? '' })}
+              >
                 {job}
               </Go>
             ) : (

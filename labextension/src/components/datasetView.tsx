@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import type { Dataset, Diff, Problem, Rows, Version, VersionSummary } from '../api/types';
 import { Badge, Button, EmptyState, Facts } from './basics';
-import { CopyMenu } from './copyMenu';
+import { CopyMenu, inProject } from './copyMenu';
 import { ColumnCards } from './columnCards';
 import { DiffView } from './diffView';
 import { useEnv } from './env';
@@ -68,10 +68,15 @@ export function DatasetView(props: IDatasetView): React.ReactElement {
 }
 
 function DatasetHeader(props: IDatasetView): React.ReactElement {
-  const { trans, open } = useEnv();
+  const { trans, open, project } = useEnv();
   const { dataset, version } = props;
   const ref = `${dataset.name}@v${props.selected || dataset.version}`;
   const python = `import jupyter_dlsys as dlsys\n\nds = dlsys.dataset("${ref}")\nds.to_pandas().head()`;
+  const copies = {
+    magic: `%dlsys datasets show ${ref}`,
+    cli: `dlsys datasets show ${ref}`,
+    python
+  };
   return (
     <header className="jp-dlsys-Header">
       <div className="jp-dlsys-Header-title">
@@ -87,16 +92,18 @@ function DatasetHeader(props: IDatasetView): React.ReactElement {
           icon={runIcon}
           label={trans.__('Train on this')}
           disabled={!dataset.version}
+          needs="jobs.submit"
           onClick={() => open({ kind: 'submit', dataset: ref })}
         />
         <Button
           icon={codeIcon}
           label={trans.__('Insert code')}
-          onClick={() => props.onInsert(python)}
+          onClick={() => props.onInsert(inProject(copies, project).python)}
         />
         <Button
           icon={fileUploadIcon}
           label={trans.__('Commit file…')}
+          needs="datasets.commit"
           onClick={() => open({ kind: 'commit', dataset: dataset.name })}
         />
         <Button
@@ -105,13 +112,7 @@ function DatasetHeader(props: IDatasetView): React.ReactElement {
           disabled={!dataset.version}
           onClick={() => open({ kind: 'lineage', ref: `dataset/${ref}` })}
         />
-        <CopyMenu
-          copies={{
-            magic: `%dlsys datasets show ${ref}`,
-            cli: `dlsys datasets show ${ref}`,
-            python
-          }}
-        />
+        <CopyMenu copies={copies} />
       </div>
     </header>
   );
@@ -155,6 +156,7 @@ function EmptyDataset(props: { name: string }): React.ReactElement {
       <Button
         kind="primary"
         label={trans.__('Commit file…')}
+        needs="datasets.commit"
         onClick={() => open({ kind: 'commit', dataset: props.name })}
       />
     </EmptyState>

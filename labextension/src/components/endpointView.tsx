@@ -54,7 +54,10 @@ export function EndpointView(props: IEndpointView): React.ReactElement {
         <Snippets endpoint={endpoint} />
         <TokensView
           endpoint={endpoint.name}
-          tokens={props.tokens} onIssue={props.onIssue} onRevoke={props.onRevoke} />
+          tokens={props.tokens}
+          onIssue={props.onIssue}
+          onRevoke={props.onRevoke}
+        />
       </Section>
     </div>
   );
@@ -145,6 +148,7 @@ function EndpointActions(props: IEndpointView): React.ReactElement {
               : trans.__('Roll back')
           }
           disabled={!endpoint.previous_version}
+          needs="deployments.rollback"
           onClick={() => act(props.onRollback())}
         />
         <Button
@@ -174,7 +178,12 @@ function EndpointActions(props: IEndpointView): React.ReactElement {
             <Button kind="quiet" label={trans.__('Keep it')} onClick={() => setSure(false)} />
           </span>
         ) : (
-          <Button kind="danger" label={trans.__('Undeploy…')} onClick={() => setSure(true)} />
+          <Button
+            kind="danger"
+            label={trans.__('Undeploy…')}
+            needs="deployments.undeploy"
+            onClick={() => setSure(true)}
+          />
         )}
       </div>
       {problem ? <ProblemNote problem={problem} /> : null}

@@ -41,7 +41,11 @@ export function ProjectTokens(
           </select>
         </Field>
       </div>
-      {props.busy ? <Skeleton lines={4} height={20} /> : <TokensView key={props.project} {...props} />}
+      {props.busy ? (
+        <Skeleton lines={4} height={20} />
+      ) : (
+        <TokensView key={props.project} {...props} />
+      )}
     </>
   );
 }

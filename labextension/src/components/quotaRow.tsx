@@ -170,36 +170,14 @@ function EditRow(props: IQuotaRow & { onDone: () => void }): React.ReactElement 
           </td>
         ))}
         <td className="jp-dlsys-Table-actions">
-          <form
-            id={form}
-            className="jp-dlsys-Actions"
-            onSubmit={event => {
-              event.preventDefault();
-              save();
-            }}
-          >
-            <Button
-              submit
-              kind="primary"
-              label={trans.__('Save')}
-              busy={busy}
-              disabled={parsed.includes(undefined)}
-            />
-            <Button kind="quiet" label={trans.__('Cancel')} onClick={props.onDone} />
-            {quota.set_by && !quota.inherited ? (
-              <Button
-                kind="quiet"
-                label={trans.__('Remove')}
-                title={
-                  quota.name === EVERYBODY
-                    ? trans.__('Back to the limits of the platform’s settings')
-                    : trans.__('Back to the limits of everybody')
-                }
-                disabled={busy}
-                onClick={() => act(props.onUnset)}
-              />
-            ) : null}
-          </form>
+          <EditActions
+            {...props}
+            form={form}
+            busy={busy}
+            wrong={parsed.includes(undefined)}
+            onSave={save}
+            onRemove={() => act(props.onUnset)}
+          />
         </td>
       </tr>
       {problem ? (
@@ -210,6 +188,45 @@ function EditRow(props: IQuotaRow & { onDone: () => void }): React.ReactElement 
         </tr>
       ) : null}
     </>
+  );
+}
+
+function EditActions(props: {
+  quota: Quota;
+  form: string;
+  busy: boolean;
+  wrong: boolean;
+  onSave: () => void;
+  onRemove: () => void;
+  onDone: () => void;
+}): React.ReactElement {
+  const { trans } = useEnv();
+  const { quota, busy } = props;
+  return (
+    <form
+      id={props.form}
+      className="jp-dlsys-Actions"
+      onSubmit={event => {
+        event.preventDefault();
+        props.onSave();
+      }}
+    >
+      <Button submit kind="primary" label={trans.__('Save')} busy={busy} disabled={props.wrong} />
+      <Button kind="quiet" label={trans.__('Cancel')} onClick={props.onDone} />
+      {quota.set_by && !quota.inherited ? (
+        <Button
+          kind="quiet"
+          label={trans.__('Remove')}
+          title={
+            quota.name === EVERYBODY
+              ? trans.__('Back to the limits of the platform’s settings')
+              : trans.__('Back to the limits of everybody')
+          }
+          disabled={busy}
+          onClick={props.onRemove}
+        />
+      ) : null}
+    </form>
   );
 }
 

@@ -110,9 +110,7 @@ function QuotaTable(props: IQuotasView & { rows: readonly Quota[] }): React.Reac
         </tbody>
       </table>
       {rows.length > SHOWN ? (
-        <p className="jp-dlsys-Weak">
-          {trans.__('%1 more: filter by name.', rows.length - SHOWN)}
-        </p>
+        <p className="jp-dlsys-Weak">{trans.__('%1 more: filter by name.', rows.length - SHOWN)}</p>
       ) : null}
     </div>
   );

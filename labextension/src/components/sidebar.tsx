@@ -7,16 +7,26 @@ import {
   kernelIcon,
   notebookIcon,
   offlineBoltIcon,
-  settingsIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Dataset, Deployment, Job, Model, Problem, Schedule, Worker } from '../api/types';
+import type {
+  Dataset,
+  Deployment,
+  Job,
+  Model,
+  Problem,
+  Project,
+  Schedule,
+  Worker
+} from '../api/types';
+import { AdminLink } from './adminLink';
 import { Badge, Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
 import { ProblemNote } from './problem';
+import { ProjectHead } from './projectHead';
 import type { Tone } from './words';
 import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow, ScheduleRow } from './sidebarRows';
 
@@ -28,6 +38,8 @@ export interface IListState<T> {
 }
 
 export interface ISidebar {
+  /** The current one; null where there is but one. */
+  project: Project | null;
   state: 'starting' | 'ready' | 'unavailable';
   problem: Problem | null;
   datasets: IListState<Dataset>;
@@ -42,7 +54,7 @@ export interface ISidebar {
 }
 
 export function Sidebar(props: ISidebar): React.ReactElement {
-  const { trans, open } = useEnv();
+  const { trans } = useEnv();
   const [filter, setFilter] = React.useState('');
   if (props.state === 'unavailable') {
     return (
@@ -69,6 +81,7 @@ export function Sidebar(props: ISidebar): React.ReactElement {
   }
   return (
     <div className="jp-dlsys-Sidebar" onKeyDown={moveFocus}>
+      {props.project ? <ProjectHead project={props.project} /> : null}
       <input
         type="search"
         className="jp-dlsys-Input"
@@ -78,17 +91,7 @@ export function Sidebar(props: ISidebar): React.ReactElement {
         onChange={event => setFilter(event.target.value)}
       />
       <SidebarSections {...props} filter={filter.trim().toLowerCase()} />
-      {props.manages ? (
-        <button
-          type="button"
-          className="jp-dlsys-Go jp-dlsys-Sidebar-admin"
-          data-row
-          onClick={() => open({ kind: 'admin' })}
-        >
-          <settingsIcon.react tag="span" className="jp-dlsys-Button-icon" />
-          {trans.__('Administration')}
-        </button>
-      ) : null}
+      {props.manages ? <AdminLink /> : null}
     </div>
   );
 }
@@ -118,12 +121,17 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
               'Open a notebook and press “Run as job”; it runs on its own, even when this window is closed.'
             )}
           >
-            <Button label={trans.__('Run a notebook')} onClick={() => open({ kind: 'submit' })} />
+            <Button
+              label={trans.__('Run a notebook')}
+              needs="jobs.submit"
+              onClick={() => open({ kind: 'submit' })}
+            />
           </EmptyState>
         }
         action={{
           icon: addIcon,
           label: trans.__('Run a notebook as a job'),
+          needs: 'jobs.submit',
           run: () => open({ kind: 'submit' })
         }}
       >
@@ -186,6 +194,7 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
             kind="primary"
             icon={fileUploadIcon}
             label={trans.__('Commit a file')}
+            needs="datasets.commit"
             onClick={() => open({ kind: 'commit' })}
           />
         </EmptyState>
@@ -193,6 +202,7 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
       action={{
         icon: addIcon,
         label: trans.__('Commit a file'),
+        needs: 'datasets.commit',
         run: () => open({ kind: 'commit' })
       }}
     >
@@ -224,12 +234,17 @@ function FlowsSection(props: ISidebar & { keep: (name: string) => boolean }): Re
             'Open a notebook and press “Schedule…”: it runs every hour, every weekday at 7, or when you say.'
           )}
         >
-          <Button label={trans.__('Schedule a notebook')} onClick={() => open({ kind: 'plan' })} />
+          <Button
+            label={trans.__('Schedule a notebook')}
+            needs="schedules.create"
+            onClick={() => open({ kind: 'plan' })}
+          />
         </EmptyState>
       }
       action={{
         icon: addIcon,
         label: trans.__('Schedule a notebook'),
+        needs: 'schedules.create',
         run: () => open({ kind: 'plan' })
       }}
     >
@@ -273,7 +288,7 @@ function Group(props: {
   tone?: Tone;
   list: IListState<unknown>;
   empty: React.ReactNode;
-  action?: { icon: LabIcon; label: string; run: () => void };
+  action?: { icon: LabIcon; label: string; needs?: string; run: () => void };
   children: React.ReactNode;
 }): React.ReactElement {
   const { trans } = useEnv();
@@ -296,6 +311,7 @@ function Group(props: {
             iconOnly
             icon={props.action.icon}
             label={props.action.label}
+            needs={props.action.needs}
             onClick={props.action.run}
           />
         ) : null}

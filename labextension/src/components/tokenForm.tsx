@@ -13,6 +13,7 @@ const USUAL_DAYS = 90;
 export function TokenForm(props: {
   endpoint?: string;
   endpoints?: readonly string[];
+  /** What this person may do here; without it the button knows. */
   scopes?: readonly TokenScope[];
   onIssue: (request: ServiceTokenRequest) => Promise<boolean>;
 }): React.ReactElement {
@@ -68,30 +69,41 @@ export function TokenForm(props: {
           </select>
         </Field>
       ) : null}
-      <Field label={trans.__('Valid for')}>
-        <select
-          className="jp-dlsys-Input"
-          value={days ?? ''}
-          onChange={event => setDays(event.target.value ? Number(event.target.value) : null)}
-        >
-          {DAYS.map(value => (
-            <option key={value} value={value ?? ''}>
-              {value === null
-                ? trans.__('until it is revoked')
-                : trans._n('%1 day', '%1 days', value, value)}
-            </option>
-          ))}
-        </select>
-      </Field>
+      <Lifetime days={days} onChange={setDays} />
       <Button
         submit
         kind={props.endpoint === undefined ? 'primary' : 'plain'}
         label={trans.__('Make a token')}
         busy={busy}
         disabled={wanted.length === 0}
+        needs={props.scopes ? undefined : 'deployments.predict'}
       />
       {target ? null : <Scopes mine={mine} scopes={scopes} onChange={setScopes} />}
     </form>
+  );
+}
+
+function Lifetime(props: {
+  days: number | null;
+  onChange: (days: number | null) => void;
+}): React.ReactElement {
+  const { trans } = useEnv();
+  return (
+    <Field label={trans.__('Valid for')}>
+      <select
+        className="jp-dlsys-Input"
+        value={props.days ?? ''}
+        onChange={event => props.onChange(event.target.value ? Number(event.target.value) : null)}
+      >
+        {DAYS.map(value => (
+          <option key={value} value={value ?? ''}>
+            {value === null
+              ? trans.__('until it is revoked')
+              : trans._n('%1 day', '%1 days', value, value)}
+          </option>
+        ))}
+      </select>
+    </Field>
   );
 }
 

@@ -168,7 +168,8 @@ function TokenRow(
   );
 }
 
-const validity = (time: string): string => (Date.parse(time) > Date.now() ? until(time) : ago(time));
+const validity = (time: string): string =>
+  Date.parse(time) > Date.now() ? until(time) : ago(time);
 
 function May(props: { token: ServiceToken }): React.ReactElement {
   const { trans, open } = useEnv();
@@ -183,7 +184,7 @@ function May(props: { token: ServiceToken }): React.ReactElement {
         <button
           type="button"
           className="jp-dlsys-Go"
-          onClick={() => open({ kind: 'endpoint', name: endpoint })}
+          onClick={() => open({ kind: 'endpoint', name: endpoint, project: token.project })}
         >
           {trans.__('on %1', endpoint)}
         </button>

@@ -1,11 +1,23 @@
 import { operations } from '../api/operations';
+import { ProblemError } from '../api/problem';
 import type { CreateProject, Project } from '../api/types';
+import type { Session } from './session';
 import { TabModel } from './tabModel';
 
 /** Which projects there are for this person, and in which of them what may be administered. */
 export class AdminModel extends TabModel {
-  loaded = false;
-  projects: readonly Project[] = [];
+  constructor(session: Session) {
+    super(session);
+    session.platform.projects.changed.connect(this.tell, this);
+  }
+
+  get loaded(): boolean {
+    return this.session.platform.projects.loaded;
+  }
+
+  get projects(): readonly Project[] {
+    return this.session.platform.projects.items;
+  }
 
   /** Of the whole platform. */
   get administrator(): boolean {
@@ -23,8 +35,16 @@ export class AdminModel extends TabModel {
     await this.refresh();
   }
 
+  override dispose(): void {
+    this.session.platform.projects.changed.disconnect(this.tell, this);
+    super.dispose();
+  }
+
   protected async load(): Promise<void> {
-    this.projects = await operations['projects.list'](this.session.client);
-    this.loaded = true;
+    const { projects } = this.session.platform;
+    await projects.refresh();
+    if (projects.problem) {
+      throw new ProblemError(projects.problem);
+    }
   }
 }

@@ -38,7 +38,7 @@ export class DatasetModel {
       this._changed.emit();
       return;
     }
-    this._session.stream.received.connect(this._onEvent, this);
+    this._session.received.connect(this._onEvent, this);
     await this.refresh();
   }
 
@@ -143,7 +143,7 @@ export class DatasetModel {
   }
 
   dispose(): void {
-    this._session.stream.received.disconnect(this._onEvent, this);
+    this._session.received.disconnect(this._onEvent, this);
     Signal.clearData(this);
   }
 

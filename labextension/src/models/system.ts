@@ -53,7 +53,6 @@ export class SystemModel {
     for (let attempt = 0; attempt < TRIES && !this._disposed; attempt++) {
       try {
         this.whoami = await operations['system.whoami'](this._client);
-        this._client.project = this.whoami.project;
         this.state = 'ready';
         this._changed.emit();
         void this.refresh();

@@ -1,4 +1,4 @@
-import { Client } from '../api/client';
+import type { Client } from '../api/client';
 import { operations } from '../api/operations';
 import type { IssuedServiceToken, ServiceToken, ServiceTokenRequest } from '../api/types';
 import { TabModel } from './tabModel';
@@ -69,9 +69,7 @@ export class TokensModel extends TabModel {
   }
 
   private _client(): Client {
-    const client = new Client(this.session.client.settings);
-    client.project = this.project;
-    return client;
+    return this.session.platform.session(this.project).client;
   }
 
   private _poll = 0;

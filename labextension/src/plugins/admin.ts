@@ -22,6 +22,7 @@ export const adminPlugin: JupyterFrontEndPlugin<void> = {
       caption: dlsys.trans.__('Projects, quotas and use, tokens, audit'),
       icon: settingsIcon,
       args: { part: 'string' },
+      everywhere: true,
       key: () => 'all',
       title: () => dlsys.trans.__('Administration'),
       load: async () => {

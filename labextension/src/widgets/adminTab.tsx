@@ -50,6 +50,10 @@ export class AdminTab extends TabView<AdminModel> {
     super.dispose();
   }
 
+  protected override get ofProject(): boolean {
+    return false;
+  }
+
   protected content(): React.ReactElement | null {
     return this.model.loaded ? (
       <AdminView key={this._asked} parts={this._parts()} initial={this._initial} />

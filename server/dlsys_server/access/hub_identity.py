@@ -69,4 +69,5 @@ class HubIdentity:
             self._projects.ensure(own, user.name, "personal")
         else:
             rights.pop(own, None)
-        return Principal(user.name, user.kind, own, rights, user.scopes)
+        groups = frozenset(user.groups)
+        return Principal(user.name, user.kind, own, rights, user.scopes, groups=groups)

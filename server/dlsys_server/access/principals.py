@@ -22,6 +22,7 @@ class Principal:
     `acting` is who sits at the server that the token belongs to, as that server says, where it is
     somebody else, or the program that the token was made for: what they do is done with the rights,
     and in the name, of `name`.
+    `groups` are those of the hub that the caller is in.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Principal:
     deployment: str | None = None
     token_id: str | None = None
     acting: str | None = None
+    groups: frozenset[str] = frozenset()
 
     @classmethod
     def of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,13 +19,15 @@ from jupyter_dlsys.contract.access import (
     CreateProjectRequest,
     Member,
     MemberKind,
+    Permission,
     Project,
     Role,
 )
 
 from .principals import Principal, no_such_project
-from .roles import ROLES, strongest, that_allow
-from .scopes import OPERATIONS, Scope
+from .roles import ROLES, strongest
+from .scopes import Scope
+from .standing import Standing
 from .tables import MemberRow, ProjectRow
 
 HASHED = re.compile(r"-[0-9a-f]{10}$")
@@ -72,23 +75,20 @@ class ProjectService:
         }
         return {project: scopes for project, scopes in found.items() if scopes - {Scope.OPEN}}
 
+    def permissions(self, caller: Principal, project: str) -> builtins.list[Permission]:
+        """What the caller may do in a project, and why not the rest."""
+        return self._standing(caller, project).permissions()
+
     def refusal(self, caller: Principal, operation: str, project: str) -> Forbidden:
         """Why not, and whom to ask: 'needs role data-scientist in vision: ask ann'."""
-        needed = OPERATIONS[operation]
-        wanted = that_allow(needed)
-        if not wanted or needed not in caller.scopes:
-            return Forbidden(
-                f"{operation} needs the right '{needed.value}', which your token does not have.",
-                code="missing-scope",
-                hint="Use a token that has it, or ask an administrator of the platform.",
-            )
-        ask = self.maintainers(project)
-        return Forbidden(
-            f"{operation} needs the role {wanted[0]} in {project}, which {caller.name} "
-            "does not have.",
-            code="missing-scope",
-            hint=f"Ask {' or '.join(ask[:3]) or 'an administrator of the platform'}.",
-        )
+        return self._standing(caller, project).refusal(operation)
+
+    def _standing(self, caller: Principal, project: str) -> Standing:
+        with self.database.read() as session:
+            roles = _roles_of(session, caller.name, caller.groups).get(project, set())
+            if project == personal(caller.name) or _administers(session, caller, project):
+                roles = {*roles, "maintainer"}
+        return Standing(caller, project, roles, self.maintainers(project))
 
     def maintainers(self, project: str) -> Sequence[str]:
         """Users who can give roles in a project; groups only where there is nobody by name."""
@@ -237,6 +237,11 @@ def _roles_of(session: Session, user: str, groups: Iterable[str]) -> dict[str, s
         if row.role in ROLES:
             held.setdefault(row.project, set()).add(row.role)
     return held
+
+
+def _administers(session: Session, caller: Principal, project: str) -> bool:
+    row = session.get(ProjectRow, project) if Scope.ADMIN in caller.scopes else None
+    return row is not None and row.kind == "shared"
 
 
 def _row(name: str, owner: str, kind: str, title: str = "") -> ProjectRow:

@@ -14,6 +14,7 @@ from jupyter_dlsys.contract.access import (
     Member,
     MemberKind,
     MemberRequest,
+    Permission,
     Project,
 )
 from jupyter_dlsys.contract.system import Health, Whoami
@@ -62,6 +63,12 @@ def create_project(caller: Caller, projects: Projects, body: CreateProjectReques
 def show_project(project: str, caller: Caller, projects: Projects) -> Project:
     """One project, with the caller's role and rights in it."""
     return projects.show(caller, project)
+
+
+@router.get("/projects/{project}/permissions", operation_id="projects.permissions")
+def permissions(project: str, caller: Caller, projects: Projects) -> list[Permission]:
+    """For each operation whether the caller may, and why not: which role, and whom to ask."""
+    return projects.permissions(caller, project)
 
 
 @router.get("/projects/{project}/members", operation_id="projects.members")

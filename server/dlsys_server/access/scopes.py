@@ -42,6 +42,7 @@ OPERATIONS: dict[str, Scope] = {
     "projects.list": Scope.READ,
     "projects.create": Scope.ADMIN,
     "projects.show": Scope.READ,
+    "projects.permissions": Scope.READ,
     "projects.members": Scope.READ,
     "projects.add_member": Scope.MANAGE,
     "projects.remove_member": Scope.MANAGE,
