@@ -32,6 +32,7 @@ import pyarrow.parquet as pq
 from benchmarks.figures import Figure, Sample, Target, figure
 from dlsys_server.access.embedded import ALL
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.settings import Settings
@@ -71,10 +72,9 @@ class Room:
         events, lineage = EventLog(database), LineageService(database)
         store = open_store(self.settings.effective_store_url)
         self.uploads = UploadService(self.settings)
-        self.datasets = DatasetService(
-            database, events, store, self.settings, self.uploads, lineage
-        )
-        self.snapshots = SnapshotService(database, events, store, self.settings, lineage)
+        quotas, common = QuotaService(database, {}), (database, events, store, self.settings)
+        self.datasets = DatasetService(*common, self.uploads, lineage, quotas)
+        self.snapshots = SnapshotService(*common, lineage, quotas)
 
     def create(self, name: str) -> None:
         body = CreateDataset(name=name, kind="text-classification")

@@ -158,7 +158,7 @@ class Job(Answer):
     state: JobState
     reason: str = ""
     exit_reason: str | None = Field(
-        None, description="cancelled, timeout, lost, user-error, out-of-memory, killed, …"
+        None, description="cancelled, quota, timeout, lost, user-error, out-of-memory, killed, …"
     )
     queue_position: int | None = None
     forecast: Forecast | None = Field(None, description="Of a job that has not ended.")
@@ -189,6 +189,7 @@ class Job(Answer):
     finished_at: datetime | None = None
     metrics: dict[str, float] = Field({}, description="Latest value of each metric.")
     models: list[str] = Field([], description="Registered by this job, as name@v1.")
+    warnings: list[str] = Field([], description="Only when it is submitted or retried.")
 
 
 class Artifact(Answer):

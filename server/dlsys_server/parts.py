@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -25,6 +26,7 @@ from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import ObjectStore, open_store
 from dlsys_server.datasets.service import DatasetService
 from dlsys_server.datasets.snapshots import SnapshotService
+from dlsys_server.datasets.storage import Measuring, stored
 from dlsys_server.datasets.uploads import UploadService
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.mlflow.child import MlflowChild
@@ -73,6 +75,7 @@ class Parts:
     control: GatewayControl
     rollouts: Rollouts
     serving: ServingService
+    measuring: Measuring
     version: str
 
     async def start(self) -> None:
@@ -87,9 +90,11 @@ class Parts:
         await self.room.start(await asyncio.to_thread(self.training.used))
         self.rollouts.start()
         self.schedules.firer.start()
+        self.measuring.start()
 
     async def stop(self) -> None:
         """Stop in the opposite order; jobs go on under their supervisors."""
+        await asyncio.to_thread(self.measuring.stop)
         await asyncio.to_thread(self.schedules.firer.stop)
         await self.room.stop()
         await asyncio.to_thread(self.rollouts.stop)
@@ -158,12 +163,11 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     lineage = LineageService(database)
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
-    uploads = UploadService(settings)
-    datasets = DatasetService(database, events, store, settings, uploads, lineage)
-    snapshots = SnapshotService(database, events, store, settings, lineage)
-    room = TrainingRoom(
-        Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
-    )
+    uploads = UploadService(settings, partial(quotas.ask, "storage_bytes"))
+    datasets = DatasetService(database, events, store, settings, uploads, lineage, quotas)
+    snapshots = SnapshotService(database, events, store, settings, lineage, quotas)
+    near = Neighbours(settings, database, store, events, snapshots, metadata, lineage, url, quotas)
+    room = TrainingRoom(near)
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
     snapshots.allowed = training.has_snapshot
@@ -173,7 +177,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     keys = Keys(programs, settings.hub_stale_seconds)
     rollouts = Rollouts(database, events, metadata, lineage, control, models, keys)
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
-    serving = ServingService(database, events, metadata, control, rollouts)
+    serving = ServingService(database, events, metadata, control, rollouts, quotas)
     metadata.deployments_of = serving.names_of
     programs.has_endpoint, programs.changed = serving.has, rollouts.spread
     return Parts(
@@ -201,6 +205,7 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         control,
         rollouts,
         serving,
+        Measuring(database, store),
         version,
     )
 
@@ -210,6 +215,7 @@ def _access(
 ) -> tuple[ProjectService, QuotaService, Identity]:
     projects = ProjectService(database, events)
     quotas = QuotaService(database, defaults_of(settings))
+    quotas.meters["storage_bytes"].append(stored)
     return projects, quotas, identity_of(settings, database, projects, secret)
 
 

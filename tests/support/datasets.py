@@ -12,6 +12,7 @@ from typing import Any
 
 from dlsys_server.access.embedded import ALL
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.api.paging import Paging
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventFilter, EventLog
@@ -20,6 +21,7 @@ from dlsys_server.core.store import open_store
 from dlsys_server.core.tables import Base
 from dlsys_server.datasets.service import DatasetService
 from dlsys_server.datasets.snapshots import SnapshotService
+from dlsys_server.datasets.storage import stored
 from dlsys_server.datasets.uploads import UploadService
 from dlsys_server.metadata.lineage import LineageService
 from jupyter_dlsys.contract.base import Event
@@ -51,12 +53,11 @@ class Room:
         self.store = open_store(self.settings.effective_store_url, self.settings.s3_endpoint_url)
         self.lineage = LineageService(self.database)
         self.uploads = UploadService(self.settings)
-        self.datasets = DatasetService(
-            self.database, self.events, self.store, self.settings, self.uploads, self.lineage
-        )
-        self.snapshots = SnapshotService(
-            self.database, self.events, self.store, self.settings, self.lineage, self.allowed
-        )
+        self.quotas = QuotaService(self.database, {})
+        self.quotas.meters["storage_bytes"].append(stored)
+        common = (self.database, self.events, self.store, self.settings)
+        self.datasets = DatasetService(*common, self.uploads, self.lineage, self.quotas)
+        self.snapshots = SnapshotService(*common, self.lineage, self.quotas, self.allowed)
 
     def close(self) -> None:
         self.database.close()

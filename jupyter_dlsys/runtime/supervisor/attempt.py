@@ -109,7 +109,7 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
         if why is None and (why := reason_to_stop(limits, deadline, signals)):
             kill_at = time.monotonic()
             if why not in OVER:
-                tree.terminate()
+                tree.terminate(how(why))
                 kill_at += grace(spec, why)
         if time.monotonic() >= kill_at:
             limits.kill()
@@ -125,7 +125,22 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
 def grace(spec: Spec, why: str) -> float:
     """Seconds from the request to stop to the end by force."""
     given = spec.get("grace", 10)
+    if why == "cancelled" and (patience := soft()) is not None:
+        return patience
     return spec.get("cancel_grace", given) if why == "cancelled" else given
+
+
+def how(why: str) -> signal.Signals:
+    """The signal that asks it to stop."""
+    softly = why == "cancelled" and soft() is not None
+    return signal.SIGINT if softly else signal.SIGTERM
+
+
+def soft() -> float | None:
+    """Seconds that the platform gives it after an interrupt, where it asks for a soft stop."""
+    with contextlib.suppress(OSError, ValueError):
+        return min(60.0, max(0.0, float(read("cancel"))))
+    return None
 
 
 def describe(

@@ -49,6 +49,10 @@ class Standing:
         """Whether so much more is within the limit."""
         return self.used + amount <= self.limit + CRUMB
 
+    def until(self) -> str:
+        """'1 December': the day on which GPU-hours are counted anew."""
+        return day(month_after(self.now))
+
     def words(self) -> str:
         """'ann has used 9.5 of 10 GPU-hours in November'."""
         share = shares(self.resource, self.used, self.limit)
@@ -64,7 +68,7 @@ class Standing:
 
     def _other_way(self) -> str:
         if self.resource == "gpu_hours":
-            return f"wait until {day(month_after(self.now))}"
+            return f"wait until {self.until()}"
         return {
             "jobs": "work in another project",
             "storage_bytes": "remove datasets that nobody needs",

@@ -71,7 +71,7 @@ class LimitTable:
     """All limits at one moment."""
 
     defaults: Mapping[QuotaKind, Given] = field(default_factory=dict)
-    rows: Mapping[tuple[str, str], Given] = field(default_factory=dict)
+    rows: Mapping[tuple[QuotaKind, str], Given] = field(default_factory=dict)
 
     def of(self, kind: QuotaKind, name: str) -> Given:
         """Own limits, else those of '*', else those of the settings."""
@@ -155,16 +155,27 @@ class QuotaService:
             self._read_at = time.monotonic()
         return self._table
 
+    def ask(self, resource: Resource, user: str, project: str) -> None:
+        """Refuse when nothing is left. Not while a session is open.
+
+        Raises:
+            Forbidden: a limit is reached.
+        """
+        with self.database.read() as session:
+            self.check(session, user, project, resource, 0)
+
     def check(
         self, session: Session, user: str, project: str, resource: Resource, more: float
     ) -> None:
         """Refuse what goes over a limit of the user or the project, in the caller's transaction.
 
+        `more` 0 asks whether anything is left.
+
         Raises:
             Forbidden: it does; says how much is used, and whom to ask.
         """
         for standing in self.standings(session, user, project, resource):
-            if not standing.holds(more):
+            if not standing.holds(more) or (not more and standing.level == "full"):
                 adds = f"; this adds {amount(resource, more)}" if _counts(resource, more) else ""
                 raise exceeded(standing, f"{standing.words()}{adds}.")
 
@@ -187,11 +198,31 @@ class QuotaService:
             found.append(Standing(kind, name, resource, used, limit, given.set_by, clock.now()))
         return found
 
+    def positions(self, resource: Resource) -> Sequence[Standing]:
+        """Where all stand who use something and have a limit. Not while a session is open."""
+        if not self.table().limited(resource):
+            return []
+        now = clock.now()
+        with self.database.read() as session:
+            table = self._load(session)
+            used = {kind: self._used(session, resource, kind, None) for kind in KINDS}
+        given = [(kind, name, table.of(kind, name)) for kind in KINDS for name in used[kind]]
+        given += [
+            (kind, name, one)
+            for (kind, name), one in table.rows.items()
+            if name != ALL and name not in used[kind]
+        ]
+        return [
+            Standing(kind, name, resource, used[kind].get(name, 0.0), limit, one.set_by, now)
+            for kind, name, one in given
+            if (limit := one.of(resource)) is not None
+        ]
+
     # -- inside
 
     def _load(self, session: Session) -> LimitTable:
-        rows = {
-            (row.kind, row.name): Given(
+        rows: dict[tuple[QuotaKind, str], Given] = {
+            ("user" if row.kind == "user" else "project", row.name): Given(
                 Limits(**{name: getattr(row, name) for name in FIELDS}),
                 set_by=row.set_by,
                 set_at=row.set_at,

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
@@ -33,7 +34,7 @@ from jupyter_dlsys.contract.datasets import (
     VersionSummary,
 )
 
-from . import cursors, references, tags, versions
+from . import cursors, references, storage, tags, versions
 from .chunks import ChunkFile
 from .tables import DatasetRow, VersionRow
 from .uploads import UploadService
@@ -57,9 +58,11 @@ class DatasetService:
         settings: Settings,
         uploads: UploadService,
         lineage: LineageService,
+        quotas: QuotaService,
     ) -> None:
         self._database, self._events, self._store = database, events, store
         self._settings, self._uploads, self._lineage = settings, uploads, lineage
+        self._quotas = quotas
 
     def list(self, project: str, paging: Paging) -> Page[Dataset]:
         """Datasets, most recently changed first."""
@@ -178,6 +181,7 @@ class DatasetService:
             InvalidInput: a file cannot be read, or the request makes no sense.
             Refused: the rows do not fit the dataset.
             Conflict: `parent` is not the newest version.
+            Forbidden: it would be more than a quota allows.
         """
         from .commits import Drafter, Limits
 
@@ -262,8 +266,9 @@ class DatasetService:
             bytes=draft.root.bytes,
         )
         session.add(row)
-        holder = f"dataset/{state.dataset.id}"
-        references.hold(session, self._database, state.dataset.project, holder, draft.new_chunks)
+        project, holder = state.dataset.project, f"dataset/{state.dataset.id}"
+        storage.admit(session, self._quotas, caller.name, project, draft.new_chunks)
+        references.hold(session, self._database, project, holder, caller.name, draft.new_chunks)
         content = f"sha256:{draft.manifest}"
         payload = {"version": row.version, "rows": row.rows, "hash": content}
         self._tell(session, "dataset.committed", state.dataset, caller, payload)

@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
@@ -22,7 +23,7 @@ from dlsys_server.metadata.lineage import LineageService
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.datasets import Snapshot, SnapshotRequest
 
-from . import frozen, manifest, references, versions
+from . import frozen, manifest, references, storage, versions
 from .chunks import ChunkFile, blocks_of
 from .frozen import Frozen
 from .tables import ChunkRow, DatasetRow, SnapshotRow, VersionRow
@@ -41,10 +42,11 @@ class SnapshotService:
         store: ObjectStore,
         settings: Settings,
         lineage: LineageService,
+        quotas: QuotaService,
         allowed: Callable[[str, str], bool] | None = None,
     ) -> None:
         self._database, self._events, self._store = database, events, store
-        self._settings, self._lineage = settings, lineage
+        self._settings, self._lineage, self._quotas = settings, lineage, quotas
         self.allowed: Callable[[str, str], bool] = allowed or (lambda _job, _hash: False)
 
     def create(self, caller: Principal, project: str, name: str, body: SnapshotRequest) -> Snapshot:
@@ -53,6 +55,7 @@ class SnapshotService:
         Raises:
             InvalidInput: the request does not fit the dataset.
             Refused: it selects nothing.
+            Forbidden: its rows would be more than a quota allows.
         """
         with self._database.read() as session:
             dataset = versions.find_dataset(session, project, name)
@@ -133,11 +136,21 @@ class SnapshotService:
             session.flush()
             if same is None:
                 holder = SNAPSHOT + content.hash
-                chunks = content.chunks()
-                references.hold(session, self._database, dataset.project, holder, chunks)
+                self._hold(session, caller, dataset.project, holder, content.chunks())
             self._tell(session, caller, row)
             self._record(session, caller, dataset, version, row)
         return row
+
+    def _hold(
+        self,
+        session: Session,
+        caller: Principal,
+        project: str,
+        holder: str,
+        chunks: dict[str, int],
+    ) -> None:
+        storage.admit(session, self._quotas, caller.name, project, chunks)
+        references.hold(session, self._database, project, holder, caller.name, chunks)
 
     def _tell(self, session: Session, caller: Principal, row: SnapshotRow) -> None:
         self._events.append(

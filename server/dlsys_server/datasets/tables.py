@@ -94,10 +94,16 @@ class SnapshotRow(Base):
 
 
 class ChunkRow(Base):
-    """Who holds a chunk: 'dataset/ID' or 'snapshot/sha256:…'. A hash alone gives no right."""
+    """Who holds a chunk: 'dataset/ID' or 'snapshot/sha256:…'. A hash alone gives no right.
+
+    `owner` brought it; `bytes` is null where it was kept before sizes were.
+    """
 
     __tablename__ = "dataset_chunk"
+    __table_args__ = (Index("ix_dataset_chunk_owner", "owner"),)
 
     project: Mapped[str] = mapped_column(String(63), primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     holder: Mapped[str] = mapped_column(String(90), primary_key=True)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    owner: Mapped[str] = mapped_column(String(200), default="")

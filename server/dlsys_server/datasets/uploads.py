@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,13 +32,20 @@ class Received:
 
 
 class UploadService:
-    """Verbs on uploads. An upload is its sender's alone."""
+    """Verbs on uploads. An upload is its sender's alone. `room` refuses who has none left."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(
+        self, settings: Settings, room: Callable[[str, str], None] = lambda _user, _project: None
+    ) -> None:
+        self._settings, self._room = settings, room
 
     def create(self, caller: Principal, project: str, filename: str) -> Upload:
-        """Begin an upload."""
+        """Begin an upload.
+
+        Raises:
+            Forbidden: nothing is left of the quota of the caller or the project.
+        """
+        self._room(caller.name, project)
         self._sweep()
         upload, folder = new_id(), self._settings.folder("uploads")
         found = {

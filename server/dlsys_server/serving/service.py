@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import httpx
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from dlsys_server.access import tokens
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
@@ -35,6 +36,7 @@ from jupyter_dlsys.contract.deployments import (
     Prediction,
     PredictRequest,
 )
+from jupyter_dlsys.contract.quotas import QuotaKind
 
 from .control import GatewayControl
 from .golden import columns
@@ -52,9 +54,11 @@ class ServingService:
         metadata: MetadataService,
         control: GatewayControl,
         rollouts: Rollouts,
+        quotas: QuotaService,
     ) -> None:
         self.database, self.events, self.metadata = database, events, metadata
-        self.control, self.rollouts = control, rollouts
+        self.control, self.rollouts, self.quotas = control, rollouts, quotas
+        quotas.meters["endpoints"].append(_endpoints)
         self._http: httpx.AsyncClient | None = None
 
     async def close(self) -> None:
@@ -71,6 +75,7 @@ class ServingService:
 
         Raises:
             NotFound: no such model, version or alias.
+            Forbidden: a new endpoint would be one more than a quota allows.
         """
         asked = idempotency.fingerprint("deployments.deploy", project, body)
         model, _, ref = body.model.partition("@")
@@ -98,6 +103,7 @@ class ServingService:
             raise Conflict(
                 f"The endpoint name '{name}' is taken.", hint="Choose another with --name."
             )
+        self.quotas.check(session, caller.name, project, "endpoints", 1)
         row = DeploymentRow(
             project=project,
             name=name,
@@ -269,6 +275,17 @@ class ServingService:
             golden=GoldenReport.model_validate(row.golden) if row.golden else None,
             statistics=_statistics(found),
         )
+
+
+def _endpoints(
+    session: Session, kind: QuotaKind, names: Collection[str] | None = None
+) -> Mapping[str, float]:
+    """Endpoints by owner or project."""
+    who = DeploymentRow.owner if kind == "user" else DeploymentRow.project
+    query: Any = select(who, func.count()).group_by(who)
+    if names is not None:
+        query = query.where(who.in_(list(names)))
+    return {name: float(count) for name, count in session.execute(query)}
 
 
 def _find(session: Session, project: str, name: str) -> DeploymentRow:

@@ -28,6 +28,7 @@ from .warm import Warm
 
 RELAUNCH_SECONDS = 5.0
 CANCEL_GRACE, TIMEOUT_GRACE = 1.5, 10.0  # seconds from SIGTERM to SIGKILL
+SOFT_GRACE = 10.0  # seconds from SIGINT to SIGKILL
 
 
 @dataclass(frozen=True)
@@ -153,11 +154,15 @@ class Attempts:
         """Whether user code may have run: then this attempt never runs again."""
         return (self.folder(job) / "pid").exists()
 
-    def cancel(self, job: JobRow) -> None:
-        """Ask the supervisor to stop."""
+    def cancel(self, job: JobRow, softly: bool = False) -> None:
+        """Ask the supervisor to stop; softly: after an interrupt and time for a checkpoint."""
         folder = self.folder(job)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / "cancel").touch()
+        if not softly:
+            (folder / "cancel").touch()
+        elif not (folder / "cancel").exists():
+            (folder / "cancel.tmp").write_text(f"{SOFT_GRACE:g}")
+            (folder / "cancel.tmp").rename(folder / "cancel")
 
     def close_unstarted(self, job: JobRow) -> None:
         """Give the verdict 'cancelled' under the lock, so that a late supervisor does nothing."""

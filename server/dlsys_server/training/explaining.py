@@ -169,13 +169,13 @@ class Picture:
         return self._play_one(job)
 
     def _play_one(self, job: Candidate) -> Range | None:
-        holdings = Holdings(self._turns.capacity, self._turns.limits, self.running)
+        holdings = Holdings(self._turns.capacity, self._holdings.limits, self.running)
         future = Play([job], {}, holdings, self._times, self._left, self.now).run()
         moment = future.starts.get(job.id)
         return None if moment is None else moment.range()
 
     def _play(self, ordered: Sequence[Candidate]) -> Future:
-        holdings = Holdings(self._turns.capacity, self._turns.limits, self.running)
+        holdings = Holdings(self._turns.capacity, self._holdings.limits, self.running)
         blocking = dict(self._upstreams.blocking)
         for job_id, (upstream, _) in self._upstreams.doomed.items():
             blocking[job_id] = frozenset({upstream})
@@ -272,6 +272,9 @@ def _kept(job: Candidate, free: Slots) -> str:
 
 
 def _limited(limit: Limit, holdings: Holdings) -> str:
+    if limit.what == "gpu_hours":
+        spent = holdings.limits.spent[limit.of, limit.who]
+        return f"{spent.words}: it starts on {spent.until}, or when there are more"
     has = holdings.held.get(limit.key, 0.0)
     verb = "run" if limit.what == "jobs" else "hold"
     things = {"jobs": "jobs", "cpus": "CPUs", "gpus": "GPUs"}[limit.what]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.settings import Settings
@@ -16,6 +17,7 @@ from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.system import PartHealth
 
 from .accounts import Accounts
+from .allowances import Allowances
 from .announcing import Announcer
 from .attempts import Attempts
 from .checkpoints import Checkpoints
@@ -27,19 +29,22 @@ from .durations import Durations
 from .explaining import Explainer
 from .finishing import Finisher
 from .gathering import Gatherer
+from .gpu_hours import gpu_hours, left_behind, running_jobs
 from .gpus import GpuReader
 from .isolation import IsolationProbe
 from .keeping import Keeper
 from .launching import Launcher
 from .leading import Leadership
 from .machine import Machine
+from .quota_gate import Gate
+from .quota_watch import QuotaWatch
 from .repeating import Repeater
 from .sampling import Sampler
 from .scheduler import Scheduler
 from .settling import Settler
 from .sharing import Shares
 from .slots import probe_capacity
-from .turns import Turns, limits_of
+from .turns import Turns
 from .warm import Warm
 from .worker import worker_name
 
@@ -56,6 +61,7 @@ class Neighbours:
     metadata: MetadataService
     lineage: LineageService
     platform_url: Callable[[], str]
+    quotas: QuotaService
 
 
 class TrainingRoom:
@@ -63,6 +69,9 @@ class TrainingRoom:
 
     def __init__(self, near: Neighbours) -> None:
         self.near = near
+        near.quotas.meters["gpu_hours"].append(gpu_hours)
+        near.quotas.meters["jobs"].append(running_jobs)
+        near.quotas.meters["storage_bytes"].append(left_behind)
         settings, database = near.settings, near.database
         self.announcer = Announcer(near.events)
         self.warm, accounts = (
@@ -78,10 +87,11 @@ class TrainingRoom:
         launcher = self._launcher(leadership)
         self.explainer, dispatcher = self._queue(leadership, launcher)
         settler = self._settler(leadership, launcher)
-        self.scheduler = Scheduler(leadership, self.capacity, launcher, settler, dispatcher)
+        watch = QuotaWatch(leadership.leader_database, near.quotas, self.announcer)
+        self.scheduler = Scheduler(leadership, self.capacity, launcher, settler, dispatcher, watch)
         self.bell = Doorbell(self.attempts.root, self.scheduler.wake)
         self.compute = self._compute()
-        self.repeater = Repeater(database, self.announcer, self.checkpoints)
+        self.repeater = Repeater(database, self.announcer, self.checkpoints, self.gate)
 
     def _launcher(self, leadership: Leadership) -> Launcher:
         near = self.near
@@ -98,7 +108,9 @@ class TrainingRoom:
     def _queue(self, leadership: Leadership, launcher: Launcher) -> tuple[Explainer, Dispatcher]:
         database, gatherer = self.near.database, Gatherer()
         shares, durations = Shares(database, self.capacity), Durations(database)
-        turns = Turns(self.capacity, limits_of(self.near.settings), durations, shares)
+        allowances = Allowances(self.near.settings, self.near.quotas)
+        turns = Turns(self.capacity, allowances, durations, shares)
+        self.gate = Gate(database, self.near.quotas, durations)
         dispatcher = Dispatcher(leadership, gatherer, turns, launcher, self.announcer)
         return Explainer(database, gatherer, turns, launcher.blocked), dispatcher
 

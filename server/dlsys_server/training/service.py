@@ -34,6 +34,7 @@ from . import admission, sources
 from .binding import Binder
 from .finding import find_job
 from .preflight.looking import Looker
+from .quota_gate import candidate
 from .room import TrainingRoom
 from .states import HOLDING
 from .stopping import Stopper
@@ -53,8 +54,8 @@ class TrainingService:
         self.binder = Binder(near.snapshots)
         self.keeper, self.announcer, self.compute = room.keeper, room.announcer, room.compute
         self.repeater, self.stopper = room.repeater, Stopper(near.database, room.announcer)
-        self.explainer, self.warm = room.explainer, room.warm
-        self.looker = Looker(near.database, self.binder, room.explainer)
+        self.explainer, self.warm, self.gate = room.explainer, room.warm, room.gate
+        self.looker = Looker(near.database, self.binder, room.explainer, room.gate)
         self._environment: dict[str, Any] | None = None
 
     # -- submit
@@ -77,6 +78,7 @@ class TrainingService:
 
         Raises:
             InvalidInput, Refused: the source, an input or the resources cannot work.
+            Forbidden: it would go over a quota.
         """
         asked = idempotency.fingerprint("jobs.submit", project, body)
         with self.database.read() as session:
@@ -89,6 +91,7 @@ class TrainingService:
         inputs = self.binder.bind(caller, project, body.inputs)
         job = self._row(caller, project, body, inputs)
         job.reason, job.run_key, job.schedule = "Waiting to start", run_key, schedule
+        need = self.gate.need(candidate(job, json.dumps(body.parameters)))
         note = admission.unknown_parameters(body, info)
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
@@ -97,12 +100,16 @@ class TrainingService:
                 return to_job(same)
             known = _in_project(session, project, body.after)
             admission.check_upstreams(body.after, known, project)
+            warnings = self.gate.admit(session, caller.name, project, need)
+            job.gpu_hours = need.least or None
             session.add(job)
             session.flush()
             self.announcer.changed(session, job.id)
-            if note:
-                self.announcer.note(session, job, note)
+            for text in (note, *warnings):
+                if text:
+                    self.announcer.note(session, job, text)
             answer = to_job(job)
+            answer.warnings = list(warnings)
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
         return answer

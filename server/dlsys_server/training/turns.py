@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-
-from dlsys_server.core.settings import Settings
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from .durations import Durations, Round
 from .forecasting import Estimate
@@ -14,25 +12,23 @@ from .sharing import Shares
 from .slots import Capacity
 
 
-def limits_of(settings: Settings) -> Limits:
-    """What users and projects may hold at once."""
-    return Limits(
-        settings.user_max_jobs,
-        settings.user_max_cpus,
-        settings.user_max_gpus,
-        settings.project_max_jobs,
-        settings.project_max_gpus,
-    )
-
-
 class Turns:
     """Brings together capacity, limits, history and shares."""
 
     def __init__(
-        self, capacity: Capacity, limits: Limits, durations: Durations, shares: Shares
+        self,
+        capacity: Capacity,
+        limits: Callable[[], Limits],
+        durations: Durations,
+        shares: Shares,
     ) -> None:
-        self.capacity, self.limits = capacity, limits
+        self.capacity, self._limits = capacity, limits
         self.durations, self.shares = durations, shares
+
+    @property
+    def limits(self) -> Limits:
+        """What users and projects may hold now. Not while a session is open."""
+        return self._limits()
 
     def ordered(
         self,

@@ -47,7 +47,9 @@ class Queue:
         self.launched = Launched()
         capacity = Capacity(2, 8 * GB, gpus)
         gatherer, durations = Gatherer(), Durations(self.database)
-        turns = Turns(capacity, limits or Limits(), durations, Shares(self.database, capacity))
+        turns = Turns(
+            capacity, lambda: limits or Limits(), durations, Shares(self.database, capacity)
+        )
         self.events = EventLog(self.database)
         leadership = SimpleNamespace(leader_database=self.database, worker="w")
         self.dispatcher = Dispatcher(

@@ -63,6 +63,18 @@ def upgrade() -> None:
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("kind", "name"),
     )
+    with op.batch_alter_table("job") as table:
+        table.add_column(sa.Column("gpu_hours", sa.Float(), nullable=True))
+        table.add_column(sa.Column("quota_told", sa.String(7), nullable=False, server_default=""))
+        table.add_column(
+            sa.Column("kept_bytes", sa.BigInteger(), nullable=False, server_default="0")
+        )
+        table.create_index("ix_job_kept", ["project", "owner", "kept_bytes"])
+    op.create_index("ix_job_attempt_finished", "job_attempt", ["finished_at"])
+    with op.batch_alter_table("dataset_chunk") as table:
+        table.add_column(sa.Column("bytes", sa.BigInteger(), nullable=True))
+        table.add_column(sa.Column("owner", sa.String(200), nullable=False, server_default=""))
+        table.create_index("ix_dataset_chunk_owner", ["owner"])
     with op.batch_alter_table("project") as table:
         table.add_column(sa.Column("kind", sa.String(16), nullable=False, server_default="shared"))
         table.add_column(sa.Column("title", sa.String(200), nullable=False, server_default=""))
@@ -83,6 +95,16 @@ def downgrade() -> None:
     with op.batch_alter_table("project") as table:
         table.drop_column("title")
         table.drop_column("kind")
+    with op.batch_alter_table("dataset_chunk") as table:
+        table.drop_index("ix_dataset_chunk_owner")
+        table.drop_column("owner")
+        table.drop_column("bytes")
+    op.drop_index("ix_job_attempt_finished", "job_attempt")
+    with op.batch_alter_table("job") as table:
+        table.drop_index("ix_job_kept")
+        table.drop_column("kept_bytes")
+        table.drop_column("quota_told")
+        table.drop_column("gpu_hours")
     op.drop_table("quota")
     op.drop_table("audit")
     op.drop_table("project_member")
