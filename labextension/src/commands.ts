@@ -9,6 +9,7 @@ export const CommandIDs = {
   openRun: 'dlsys:open-run',
   openSchedule: 'dlsys:open-schedule',
   openCompute: 'dlsys:open-compute',
+  openAdmin: 'dlsys:open-admin',
   switchProject: 'dlsys:switch-project',
   openMembers: 'dlsys:open-members',
   openAccess: 'dlsys:open-access',

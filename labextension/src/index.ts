@@ -1,3 +1,4 @@
+import { adminPlugin } from './plugins/admin';
 import { commitPlugin } from './plugins/commit';
 import { computePlugin } from './plugins/compute';
 import { corePlugin } from './plugins/core';
@@ -27,6 +28,7 @@ export default [
   submitPlugin,
   schedulePlugin,
   computePlugin,
+  adminPlugin,
   jobPlugin,
   modelPlugin,
   endpointPlugin,

@@ -19,12 +19,27 @@ const system = {
 
 const projects = {
   'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
+  'projects.create': (c: Client, json: T.CreateProject) =>
+    c.json<T.Project>('POST', 'projects', { json }),
   'projects.permissions': (c: Client) => c.json<T.Permission[]>('GET', c.scoped('permissions')),
   'projects.members': (c: Client) => c.json<T.Member[]>('GET', c.scoped('members')),
   'projects.add_member': (c: Client, kind: T.Member['kind'], name: string, role: T.Role) =>
     c.json<T.Member>('PUT', c.scoped('members', kind, name), { json: { role } }),
   'projects.remove_member': (c: Client, kind: T.Member['kind'], name: string) =>
     c.json<void>('DELETE', c.scoped('members', kind, name))
+};
+
+const access = {
+  'quotas.list': (c: Client) => c.json<T.Quota[]>('GET', 'quotas'),
+  'quotas.set': (c: Client, kind: T.QuotaKind, name: string, json: T.LimitsRequest) =>
+    c.json<T.Quota>('PUT', `quotas/${kind}/${encodeURIComponent(name)}`, { json }),
+  'quotas.unset': (c: Client, kind: T.QuotaKind, name: string) =>
+    c.json<void>('DELETE', `quotas/${kind}/${encodeURIComponent(name)}`),
+  'audit.list': (c: Client, query: T.IAuditFilter & T.IPaging) =>
+    c.json<T.IPage<T.AuditEntry>>('GET', 'audit', { query: { ...query } }),
+  'audit.export': (c: Client, query: T.IAuditFilter & { format: 'csv' | 'jsonl' }) =>
+    c.send('GET', 'audit/export', { query: { ...query } }),
+  'audit.verify': (c: Client) => c.json<T.AuditReport>('GET', 'audit/verify')
 };
 
 const datasets = {
@@ -167,6 +182,7 @@ const tokens = {
 export const operations = {
   ...system,
   ...projects,
+  ...access,
   ...datasets,
   ...jobs,
   ...queue,

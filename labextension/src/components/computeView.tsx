@@ -1,13 +1,14 @@
 import * as React from 'react';
 
 import { toProblem } from '../api/problem';
-import type { Job, JobUsage, Problem, QueueEntry, Worker } from '../api/types';
+import type { Job, JobUsage, Problem, Quota, QueueEntry, Use, Worker } from '../api/types';
 import type { IKernel } from '../models/kernelsModel';
 import { Badge, Button, EmptyState, Facts, Go, Section } from './basics';
 import { Sparkline } from './charts';
 import { useEnv } from './env';
 import { ago, bytes, duration, metric, percent } from './format';
 import { Gauge } from './gauge';
+import { MyUse } from './myUse';
 import { ProblemNote } from './problem';
 import { jobTone, jobWord, partTone, partWord } from './words';
 
@@ -18,6 +19,7 @@ export interface IComputeView {
   queue: readonly QueueEntry[];
   jobs: readonly Job[];
   usage: ReadonlyMap<string, JobUsage>;
+  limits: readonly { whose: Quota; use: Use }[];
   idle: readonly IKernel[];
   kernels: number;
   onShutDown: (kernel: string) => Promise<void>;
@@ -32,6 +34,7 @@ export function ComputeView(props: IComputeView): React.ReactElement {
         <div className="jp-dlsys-Header-title">
           <h2>{trans.__('Compute')}</h2>
         </div>
+        <MyUse limits={props.limits} />
       </header>
       {props.workers.length ? (
         props.workers.map(worker => (

@@ -52,7 +52,12 @@ export function EndpointView(props: IEndpointView): React.ReactElement {
       </div>
       <Section title={trans.__('Use it in a program')}>
         <Snippets endpoint={endpoint} />
-        <TokensView tokens={props.tokens} onIssue={props.onIssue} onRevoke={props.onRevoke} />
+        <TokensView
+          endpoint={endpoint.name}
+          tokens={props.tokens}
+          onIssue={props.onIssue}
+          onRevoke={props.onRevoke}
+        />
       </Section>
     </div>
   );

@@ -20,6 +20,7 @@ import type {
   Worker
 } from '../api/types';
 import { fullName } from '../models/session';
+import { AdminLink } from './adminLink';
 import { Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
 import { Group } from './group';
@@ -41,6 +42,8 @@ export interface ISidebar {
   endpoints: IListState<Deployment>;
   schedules: IListState<Schedule>;
   workers: readonly Worker[];
+  /** There may be something to administer. */
+  manages: boolean;
   onRetry: () => void;
 }
 
@@ -82,6 +85,7 @@ export function Sidebar(props: ISidebar): React.ReactElement {
         onChange={event => setFilter(event.target.value)}
       />
       <SidebarSections {...props} filter={filter.trim().toLowerCase()} />
+      {props.manages ? <AdminLink /> : null}
     </div>
   );
 }

@@ -5,9 +5,11 @@ import type {
   Firing,
   Job,
   Kind,
+  Outcome,
   PartState,
   Schedule,
-  ServiceToken
+  ServiceToken,
+  TokenScope
 } from '../api/types';
 
 export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'idle';
@@ -76,8 +78,26 @@ export function endpointWord(trans: TranslationBundle, state: Deployment['state'
   return words[state] ?? state;
 }
 
-export function tokenWord(trans: TranslationBundle, state: ServiceToken['state']): string {
-  const words: Record<ServiceToken['state'], string> = {
+type TokenState = NonNullable<ServiceToken['state']>;
+
+const TOKEN_TONES: Record<TokenState, Tone> = { active: 'ok', expired: 'idle', powerless: 'warn' };
+
+export const tokenTone = (state: TokenState): Tone => TOKEN_TONES[state] ?? 'idle';
+
+/** What a program with such a token can do, for people. */
+export function scopeWord(trans: TranslationBundle, scope: TokenScope): string {
+  const words: Record<TokenScope, string> = {
+    read: trans.__('see data, jobs and models'),
+    predict: trans.__('ask endpoints'),
+    write: trans.__('commit and change data'),
+    submit: trans.__('run jobs'),
+    deploy: trans.__('deploy models')
+  };
+  return words[scope] ?? scope;
+}
+
+export function tokenWord(trans: TranslationBundle, state: TokenState): string {
+  const words: Record<TokenState, string> = {
     active: trans.__('Valid'),
     expired: trans.__('Expired'),
     powerless: trans.__('Its owner lost the right')
@@ -151,4 +171,18 @@ export function partWord(trans: TranslationBundle, state: PartState): string {
     off: trans.__('Off')
   };
   return words[state] ?? state;
+}
+
+const OUTCOME_TONES: Record<Outcome, Tone> = { allowed: 'ok', refused: 'bad', failed: 'warn' };
+
+export const outcomeTone = (outcome: Outcome): Tone => OUTCOME_TONES[outcome] ?? 'idle';
+
+/** What came of an operation that the audit log has. */
+export function outcomeWord(trans: TranslationBundle, outcome: Outcome): string {
+  const words: Record<Outcome, string> = {
+    allowed: trans.__('Allowed'),
+    refused: trans.__('Refused'),
+    failed: trans.__('Failed')
+  };
+  return words[outcome] ?? outcome;
 }

@@ -1,10 +1,12 @@
 import { operations } from '../api/operations';
-import type { IEvent, Job, JobUsage, QueueEntry, Worker } from '../api/types';
+import type { IEvent, Job, JobUsage, Quota, QueueEntry, Use, Worker } from '../api/types';
+import { limitedUse } from './quotasModel';
 import type { Session } from './session';
 import { TabModel } from './tabModel';
 
 const LOAD_MS = 3000;
 const GATHER_MS = 250;
+const LIMITS_MS = 15_000;
 const RUNNING: ReadonlySet<Job['state']> = new Set<Job['state']>([
   'starting',
   'running',
@@ -23,6 +25,8 @@ export class ComputeModel extends TabModel {
   /** Jobs of the project that run. */
   jobs: readonly Job[] = [];
   usage: ReadonlyMap<string, JobUsage> = new Map();
+  /** What this person and the project have used of what they may. */
+  limits: readonly { whose: Quota; use: Use }[] = [];
 
   /** Load it again and again while `visible` says that somebody looks. */
   look(visible: () => boolean): void {
@@ -47,6 +51,7 @@ export class ComputeModel extends TabModel {
       operations['jobs.queue'](client),
       operations['jobs.list'](client, { limit: 100 })
     ]);
+    await this._loadLimits();
     this.workers = workers;
     this.queue = queue;
     this.jobs = page.items.filter(job => RUNNING.has(job.state));
@@ -70,6 +75,21 @@ export class ComputeModel extends TabModel {
     return false;
   }
 
+  /** They change slowly, and adding them up is work: seldom is enough. */
+  private async _loadLimits(): Promise<void> {
+    const now = Date.now();
+    if (now - this._limitsAt < LIMITS_MS) {
+      return;
+    }
+    this._limitsAt = now;
+    const { client, system } = this.session;
+    const quotas = await operations['quotas.list'](client).catch(() => null);
+    if (quotas) {
+      this.limits = limitedUse(quotas, system.whoami?.name ?? '', client.project);
+    }
+  }
+
+  private _limitsAt = 0;
   private _poll = 0;
   private _soon = 0;
 }

@@ -60,7 +60,6 @@ export class EndpointModel extends TabModel {
     const { client } = this.session;
     const issued = await operations['tokens.issue'](client, {
       ...request,
-      scopes: ['predict'],
       endpoint: this.name
     });
     await this._listTokens();

@@ -15,7 +15,8 @@ type Thing =
   | { kind: 'compute' }
   | { kind: 'projects' }
   | { kind: 'members' }
-  | { kind: 'access'; name: string };
+  | { kind: 'access'; name: string }
+  | { kind: 'admin'; part?: string };
 
 const NODE = /^dlsys:\/\/[^/]+\/([a-z_-]+)\/(.+?)(?:@v?([^@]+))?$/;
 

@@ -26,6 +26,7 @@ const COMMANDS: Record<Target['kind'], string> = {
   schedule: CommandIDs.openSchedule,
   plan: CommandIDs.schedule,
   compute: CommandIDs.openCompute,
+  admin: CommandIDs.openAdmin,
   projects: CommandIDs.switchProject,
   members: CommandIDs.openMembers,
   access: CommandIDs.openAccess

@@ -46,6 +46,7 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
       CommandIDs.schedule,
       CommandIDs.scheduleNotebook,
       CommandIDs.openCompute,
+      CommandIDs.openAdmin,
       CommandIDs.openRun
     ];
     commands.forEach(command => palette?.addItem({ command, category }));

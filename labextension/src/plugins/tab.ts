@@ -25,6 +25,8 @@ export interface ITab {
   needs?: string;
   /** Names and types of the arguments, all strings or numbers. */
   args: Record<string, 'string' | 'number'>;
+  /** It is of no project: there is one, whichever project is worked in. */
+  everywhere?: boolean;
   /** What makes two requests the same tab. */
   key: (args: Args) => string;
   title: (args: Args) => string;
@@ -52,7 +54,7 @@ export function addTab(
     describedBy: { args: schemaOf(tab.args) },
     execute: async args => {
       const context = await dlsys.context(projectOf(args));
-      const project = context.session.client.project;
+      const project = tab.everywhere ? '' : context.session.client.project;
       const key = project ? `${project}/${tab.key(args)}` : tab.key(args);
       let widget = tracker.find(item => keyOf(item) === key);
       if (widget) {

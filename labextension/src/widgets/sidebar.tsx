@@ -29,6 +29,7 @@ export class SidebarView extends View {
         endpoints={session.endpoints}
         schedules={session.schedules}
         workers={session.system.workers}
+        manages={session.system.whoami?.scopes.includes('manage') ?? false}
         onRetry={() => void session.connect()}
       />
     );

@@ -33,7 +33,8 @@ export abstract class View extends ReactWidget {
     const { title } = this.parent ?? this;
     const { project } = this.context.session.client;
     title.label = this._foreign && label ? `${label} · ${project}` : label;
-    title.caption = this.context.platform.several ? `${project} · ${caption}` : caption;
+    title.caption =
+      this.ofProject && this.context.platform.several ? `${project} · ${caption}` : caption;
   }
 
   override dispose(): void {
@@ -76,10 +77,16 @@ export abstract class View extends ReactWidget {
     return model;
   }
 
+  /** Whether this shows things of one project. */
+  protected get ofProject(): boolean {
+    return true;
+  }
+
   /** Whether this is of another project than the current one. */
   private get _foreign(): boolean {
     const { platform, session } = this.context;
-    return (platform.several || session.guest) && platform.current !== session;
+    const several = platform.several || session.guest;
+    return this.ofProject && several && platform.current !== session;
   }
 
   /** Another project, other projects, or other rights in this one. */

@@ -20,13 +20,6 @@ TYPESCRIPT = ROOT / "labextension" / "src" / "api" / "operations.ts"
 NOT_IN_THE_PANEL = {
     # what programs and jobs call, not people at a page
     "projects.show",
-    "projects.create",
-    "quotas.list",
-    "quotas.set",
-    "quotas.unset",
-    "audit.list",
-    "audit.export",
-    "audit.verify",
     "system.shutdown",
     "uploads.show",
     "snapshots.chunk",

@@ -1,0 +1,137 @@
+"""Who did what: the log, looked through, kept and checked. One story, in order."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import sqlite3
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Screen
+
+pytestmark = [pytest.mark.ui, pytest.mark.slow]
+
+
+def create(screen: Screen, name: str) -> None:
+    screen.lab.api("datasets", "POST", {"name": name, "kind": "generic"})
+
+
+def rows(screen: Screen) -> list[str]:
+    return [str(t) for t in screen.tab.locator("tbody tr").all_inner_texts()]
+
+
+def test_the_panel_leads_there(screen: Screen) -> None:
+    screen.command("dlsys:open-panel")
+    link = screen.page.get_by_role("button", name="Administration", exact=True)
+    expect(link).to_be_visible(timeout=60_000)
+    create(screen, "first")
+    link.click()
+    expect(screen.tab.get_by_role("heading", name="Administration")).to_be_visible()
+    screen.tab.get_by_role("tab", name="Audit").click()
+    row = screen.tab.locator("tbody tr", has_text="datasets.create")
+    expect(row).to_contain_text("✓ Allowed")
+    expect(row).to_contain_text("/projects/default/datasets")
+
+
+def test_what_happens_now_comes_by_itself(screen: Screen) -> None:
+    screen.lab.api("uploads?filename=a.csv", "POST")
+    expect(screen.tab.locator("tbody tr").first).to_contain_text("uploads.create", timeout=15_000)
+
+
+def test_an_entry_tells_all_by_keyboard_alone(screen: Screen) -> None:
+    button = screen.tab.locator("tbody tr").first.get_by_role("button")
+    button.focus()
+    screen.page.keyboard.press("Enter")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    detail = screen.tab.locator(".jp-dlsys-AuditDetail")
+    expect(detail).to_contain_text("/projects/default/uploads")
+    expect(detail).to_contain_text(re.compile("[0-9a-f]{64}"))
+    screen.picture("audit-detail")
+    before = rows(screen)
+    create(screen, "second")
+    screen.page.wait_for_timeout(6000)
+    assert rows(screen) == before  # nothing moves under somebody who reads
+    screen.page.keyboard.press("Enter")
+    expect(detail).to_have_count(0)
+    expect(screen.tab.locator("tbody tr").first).to_contain_text("datasets.create", timeout=15_000)
+
+
+def test_filters_are_asked_of_the_platform(screen: Screen) -> None:
+    filters = screen.tab.get_by_role("search", name="Filters")
+    filters.get_by_label("Operation").fill("uploads.")
+    expect(screen.tab.locator("tbody tr")).to_have_count(1)
+    filters.get_by_label("Outcome").select_option("refused")
+    expect(screen.tab.get_by_text("No entry fits")).to_be_visible()
+    screen.tab.get_by_role("button", name="Show everything").first.click()
+    expect(screen.tab.locator("tbody tr")).to_have_count(3)
+    filters.get_by_label("Time").select_option("between")
+    filters.get_by_label("Before").fill("2020-01-01T00:00")
+    expect(screen.tab.get_by_text("No entry fits")).to_be_visible()
+    filters.get_by_label("Time").select_option("1h")
+    expect(screen.tab.locator("tbody tr")).to_have_count(3)
+    filters.get_by_label("Who").fill("nobody")
+    expect(screen.tab.get_by_text("No entry fits")).to_be_visible()
+    screen.tab.get_by_role("button", name="Show everything").first.click()
+
+
+def test_many_entries_come_page_by_page(screen: Screen) -> None:
+    for number in range(60):
+        create(screen, f"many-{number}")
+    screen.tab.get_by_label("Operation").fill("datasets.create")
+    expect(screen.tab.get_by_role("status").filter(has_text="Page 1")).to_be_visible()
+    expect(screen.tab.locator("tbody tr")).to_have_count(50, timeout=15_000)
+    screen.tab.get_by_role("button", name="Older").click()
+    expect(screen.tab.locator("tbody tr")).to_have_count(12)
+    expect(screen.tab.get_by_role("button", name="Older")).to_be_disabled()
+    screen.tab.get_by_role("button", name="Newer").click()
+    expect(screen.tab.locator("tbody tr")).to_have_count(50)
+
+
+def test_what_the_filters_leave_is_a_file(screen: Screen) -> None:
+    with screen.page.expect_download() as download:
+        screen.tab.get_by_role("button", name="Export as CSV").click()
+    text = download.value.path().read_text("utf-8")
+    kept = list(csv.DictReader(io.StringIO(text)))
+    assert {row["operation"] for row in kept} == {"datasets.create"}
+    assert len(kept) == 62
+    with screen.page.expect_download() as download:
+        screen.tab.get_by_role("button", name="Export as JSON lines").click()
+    lines = download.value.path().read_text("utf-8").splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == [int(row["seq"]) for row in kept]
+    screen.tab.get_by_role("button", name="Show everything").first.click()
+    expect(screen.tab.locator("tbody tr").first).to_contain_text("audit.export")
+
+
+def test_the_log_is_checked(screen: Screen) -> None:
+    screen.tab.get_by_role("button", name="Check the log").click()
+    report = screen.tab.get_by_role("status").filter(has_text="The log is whole")
+    expect(report).to_contain_text(re.compile(r"\d+ rows, each as it was written"))
+    expect(report.locator("pre")).to_have_text(re.compile("^[0-9a-f]{64}$"))
+    screen.picture("audit")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Dark High Contrast"])
+def test_it_fits_dark_themes(screen: Screen, theme: str) -> None:
+    screen.theme(theme)
+    screen.picture(f"audit-{theme.removeprefix('JupyterLab ').lower().replace(' ', '-')}")
+    screen.theme("JupyterLab Light")
+
+
+def test_a_changed_row_is_told(screen: Screen) -> None:
+    database = sqlite3.connect(screen.lab.home / "db.sqlite", timeout=30)
+    with database:
+        database.execute("UPDATE audit SET actor = 'mallory' WHERE operation = 'uploads.create'")
+    database.close()
+    screen.tab.get_by_role("button", name="Check the log").click()
+    report = screen.tab.get_by_role("alert")
+    expect(report).to_contain_text("The log was changed.")
+    expect(report.locator("li")).not_to_have_count(0)
+    screen.picture("audit-changed")
+
+
+def test_nothing_went_wrong_in_the_page(screen: Screen) -> None:
+    assert screen.errors == []
