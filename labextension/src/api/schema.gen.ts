@@ -2243,7 +2243,7 @@ export interface components {
             environment_hash?: string | null;
             /**
              * Exit Reason
-             * @description cancelled, timeout, lost, user-error, out-of-memory, killed, …
+             * @description cancelled, quota, timeout, lost, user-error, out-of-memory, killed, …
              */
             exit_reason?: string | null;
             /** Experiment */
@@ -2359,6 +2359,12 @@ export interface components {
             variables: {
                 [key: string]: string;
             };
+            /**
+             * Warnings
+             * @description Only when it is submitted or retried.
+             * @default []
+             */
+            warnings: string[];
         };
         /**
          * JobInput
