@@ -108,10 +108,14 @@ class Settings(BaseSettings):
     job_disk_bytes: int = Field(
         50 * 2**30, description="Bytes that one job may have on the disk; 0: no limit."
     )
-    user_max_jobs: int = Field(0, description="Jobs of one user that run at once; 0: no limit.")
+    user_max_jobs: int = Field(
+        0, description="Jobs of one user that run at once, where no quota says so; 0: no limit."
+    )
     user_max_cpus: float = Field(0, description="CPU slots of one user; 0: no limit.")
     user_max_gpus: int = Field(0, description="GPUs of one user; 0: no limit.")
-    project_max_jobs: int = Field(0, description="Jobs of one project at once; 0: no limit.")
+    project_max_jobs: int = Field(
+        0, description="Jobs of one project at once, where no quota says so; 0: no limit."
+    )
     project_max_gpus: int = Field(0, description="GPUs of one project; 0: no limit.")
     max_upload_bytes: int = Field(20 * 2**30, description="Largest uploaded file.")
     chunk_bytes: int = Field(32 * 2**20, description="Aim for Parquet chunks of this size.")

@@ -103,16 +103,20 @@ class TrainingService:
             admission.check_upstreams(body.after, known, project)
             warnings = self.gate.admit(session, caller.name, project, need)
             job.gpu_hours = need.least or None
-            session.add(job)
-            session.flush()
-            self.announcer.changed(session, job.id)
-            for text in (note, *warnings):
-                if text:
-                    self.announcer.note(session, job, text)
-            answer = to_job(job)
-            answer.warnings = warnings
+            answer = self._add(session, job, warnings, note)
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
+        return answer
+
+    def _add(self, session: Session, job: JobRow, warnings: list[str], note: str) -> Job:
+        session.add(job)
+        session.flush()
+        self.announcer.changed(session, job.id)
+        for text in (note, *warnings):
+            if text:
+                self.announcer.note(session, job, text)
+        answer = to_job(job)
+        answer.warnings = warnings
         return answer
 
     def _row(

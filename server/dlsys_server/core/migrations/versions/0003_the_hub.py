@@ -55,7 +55,7 @@ def upgrade() -> None:
         "quota",
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("gpu_hours", sa.Float(), nullable=True),
+        sa.Column("gpu_hours", sa.Double(), nullable=True),
         sa.Column("jobs", sa.Integer(), nullable=True),
         sa.Column("storage_bytes", sa.BigInteger(), nullable=True),
         sa.Column("endpoints", sa.Integer(), nullable=True),
@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "name"),
     )
     with op.batch_alter_table("job") as table:
-        table.add_column(sa.Column("gpu_hours", sa.Float(), nullable=True))
+        table.add_column(sa.Column("gpu_hours", sa.Double(), nullable=True))
         table.add_column(sa.Column("quota_told", sa.String(7), nullable=False, server_default=""))
         table.add_column(
             sa.Column("kept_bytes", sa.BigInteger(), nullable=False, server_default="0")
