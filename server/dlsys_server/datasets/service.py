@@ -110,7 +110,9 @@ class DatasetService(DatasetReading):
         """Take a dataset out of the lists; its snapshots and its history in lineage stay."""
         reader = self._views.reader(caller)
         with self._database.write() as session:
-            row, _ = self._views.find(session, reader, project, name)
+            row, view = self._views.find(session, reader, project, name)
+            if view.filters:
+                raise _rows_hidden(name, "not remove it")
             row.removed, row.updated_at = row.id, clock.now()
             self._tell(session, "dataset.removed", row, caller, {"version": row.head})
 
@@ -200,11 +202,7 @@ class DatasetService(DatasetReading):
             InvalidInput: the filter names a masked column.
         """
         if view.filters and body.operation != "append":
-            raise Forbidden(
-                f"A policy hides rows of '{state.dataset.name}' from you, so you can only append.",
-                code="rows-hidden",
-                hint="Ask its owner or a maintainer to do it.",
-            )
+            raise _rows_hidden(state.dataset.name, "only append")
         lens = self._shower.lens(view, state.root)
         if lens is not None and body.where:
             lens.where(body.where)
@@ -283,6 +281,14 @@ class DatasetService(DatasetReading):
             actor=caller.name,
             payload=dict(payload),
         )
+
+
+def _rows_hidden(name: str, so: str) -> Forbidden:
+    return Forbidden(
+        f"A policy hides rows of '{name}' from you, so you can {so}.",
+        code="rows-hidden",
+        hint="Ask its owner or a maintainer to do it.",
+    )
 
 
 class _Remember:

@@ -89,17 +89,17 @@ class SnapshotService:
             row = _known(session, dataset, version, asked)
             origins = _origins(session, version, body) if body.tags else None
         if row is not None:
-            return self._answer(row, near=view.may_export)
+            return self._answer(row, near=view.near)
         content = self._freeze(version, body, origins, view)
         subject = _Subject(caller, dataset, version, view, asked)
         try:
-            return self._answer(self._keep(subject, body, content), near=view.may_export)
+            return self._answer(self._keep(subject, body, content), near=view.near)
         except IntegrityError:
             with self._database.read() as session:
                 row = _known(session, dataset, version, asked)
             if row is None:
                 raise
-            return self._answer(row, near=view.may_export)
+            return self._answer(row, near=view.near)
 
     def examine(self, caller: Principal, project: str, name: str, body: SnapshotRequest) -> None:
         """Raise what `create` would raise before it reads data; nothing is made.
@@ -228,7 +228,7 @@ class SnapshotService:
                 if len(rows) > paging.limit:
                     break
         more, rows = len(rows) > paging.limit, rows[: paging.limit]
-        items = [self._answer(row, near=view.may_export) for row in rows]
+        items = [self._answer(row, near=view.near) for row in rows]
         return Page(items=items, next_cursor=rows[-1].id if more else None)
 
     def show(self, caller: Principal, project: str, hash: str) -> Snapshot:

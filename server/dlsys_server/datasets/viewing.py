@@ -44,6 +44,11 @@ class View:
         """Whether nothing is masked or left out."""
         return not self.masks and not self.filters
 
+    @property
+    def near(self) -> bool:
+        """Whether to tell where the store keeps its files: to those who might take them anyway."""
+        return self.may_export and not self.guest
+
     def spec(self) -> dict[str, Any]:
         """What is masked and left out, to be kept with what is made through the view."""
         if self.whole:

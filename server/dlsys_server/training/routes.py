@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 
+from dlsys_server.access.hearing import Hearing
 from dlsys_server.access.routing import Caller, IdempotencyKey, RoomRouter, service
 from dlsys_server.api.paging import PagingQuery
 from dlsys_server.api.streams import event_stream
@@ -133,7 +135,7 @@ async def events(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> Any:
     """Events of one job after `since`: a JSON list, or with `stream` as server-sent events."""
-    wanted: EventFilter = training.event_filter(project, id)
+    wanted = replace(training.event_filter(project, id), told=Hearing(request, caller))
     log = request.app.state.events
     if stream:
         return event_stream(request, log, since, wanted)

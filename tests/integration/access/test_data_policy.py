@@ -165,16 +165,14 @@ def neutral(answer: httpx.Response) -> tuple[dict[str, Any], list[str]]:
 def test_strangers_cannot_tell_by_the_time(vision: Team) -> None:
     policy(vision, visibility="private")
 
-    def took(path: str) -> float:
-        best = 1.0
-        for _ in range(25):
+    eve, took = vision.api("eve"), {PEOPLE: 9.0, "/projects/nowhere/datasets/people": 9.0}
+    for _ in range(40):
+        for path, best in took.items():
             began = time.perf_counter()
-            vision.api("eve").get(path)
-            best = min(best, time.perf_counter() - began)
-        return best
-
-    there, not_there = took(PEOPLE), took("/projects/nowhere/datasets/people")
-    assert abs(there - not_there) < 0.02
+            eve.get(path)
+            took[path] = min(best, time.perf_counter() - began)
+    there, not_there = took.values()
+    assert abs(there - not_there) < max(0.005, not_there / 2)
 
 
 def test_masked_columns(vision: Team) -> None:
@@ -260,6 +258,8 @@ def test_who_sees_a_part_removes_nothing_unseen(vision: Team) -> None:
     delete = {"operation": "delete", "where": "city == 'Ulm'"}
     answer = vision.api("vic").post(PEOPLE + "/commits", json=delete)
     assert (answer.status_code, answer.json()["code"]) == (403, "rows-hidden")
+    answer = vision.api("vic").delete(PEOPLE)
+    assert (answer.status_code, answer.json()["code"]) == (403, "rows-hidden")
     policy(vision, masks=[EMAIL])
     asks = {"operation": "delete", "where": "email.startswith('ada')"}
     answer = vision.api("vic").post(PEOPLE + "/commits", json=asks)
@@ -304,7 +304,7 @@ def test_export_may_be_forbidden(vision: Team) -> None:
     for who, status in {"sci": 200, "vic": 403, "mia": 403, "eng": 403, "eve": 403}.items():
         api = vision.api(who)
         snapshot = freeze(api)
-        assert (snapshot["local_root"] is None) == (status == 403), who
+        assert (snapshot["local_root"] is None) == (status == 403 or who == "eve"), who
         answers = [api.get(PEOPLE + "/export"), api.get(chunk(snapshot))]
         answers.append(api.get(PEOPLE + "/rows", params={"offset": 190, "limit": 20}))
         for answer in answers:
