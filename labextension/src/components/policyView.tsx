@@ -110,7 +110,7 @@ function VisibilityChoice(props: {
   const trans = useTrans();
   const name = React.useId();
   return (
-    <fieldset className="jp-dlsys-Choices">
+    <fieldset className="jp-dlsys-Visibility">
       <legend>{trans.__('Who sees it')}</legend>
       {VISIBILITIES.map(item => (
         <label key={item}>

@@ -22,9 +22,7 @@ export function Whose(props: {
         <strong>{title || props.name}</strong>
         {title ? ` (${props.name})` : null}
       </span>
-      {props.onSwitch ? (
-        <Button kind="quiet" label={trans.__('Switch to it')} onClick={props.onSwitch} />
-      ) : null}
+      {props.onSwitch ? <Button label={trans.__('Switch to it')} onClick={props.onSwitch} /> : null}
     </div>
   );
 }

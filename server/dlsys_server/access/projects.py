@@ -174,7 +174,7 @@ class ProjectService:
             elif row.role != role:
                 _keep_a_maintainer(session, row)
                 row.role, row.added_by, row.added_at = role, caller.name, clock.now()
-            self._tell(session, caller, project, "project.member", {"member": name, "role": role})
+            self._tell_member(session, caller, project, kind, name, role)
         return _member(row)
 
     def remove_member(self, caller: Principal, project: str, kind: MemberKind, name: str) -> None:
@@ -194,7 +194,22 @@ class ProjectService:
                 )
             _keep_a_maintainer(session, row)
             session.delete(row)
-            self._tell(session, caller, project, "project.member", {"member": name, "role": None})
+            self._tell_member(session, caller, project, kind, name, None)
+
+    def _tell_member(
+        self,
+        session: Session,
+        caller: Principal,
+        project: str,
+        kind: MemberKind,
+        name: str,
+        role: Role | None,
+    ) -> None:
+        """To the project, and to the person, who may not hear of the project before or after."""
+        told = {"member": name, "role": role}
+        self._tell(session, caller, project, "project.member", told)
+        if kind == "user":
+            self._tell(session, caller, project, "project.member", told, to=personal(name))
 
     def _tell(
         self,
@@ -202,12 +217,13 @@ class ProjectService:
         caller: Principal,
         project: str,
         topic: str,
-        payload: dict[str, str | None] | None = None,
+        payload: Mapping[str, str | None] | None = None,
+        to: str = "",
     ) -> None:
         self.events.append(
             session,
             topic,
-            project=project,
+            project=to or project,
             subject=f"project/{project}",
             actor=caller.name,
             payload=dict(payload or {}),

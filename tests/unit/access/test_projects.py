@@ -130,6 +130,17 @@ def test_an_administrator_maintains_shared_projects_only(projects, root):
     assert "u-ann" not in principal(projects, "root", scopes=EVERYTHING).projects
 
 
+def test_a_new_member_hears_of_it_in_their_own_project(projects, root):
+    before = projects.events.last()
+    projects.add_member(root, "vision", "user", "ann", "viewer")
+    projects.remove_member(root, "vision", "user", "ann")
+    heard = projects.events.read(before, EventFilter(("u-ann",)))
+    assert [(e.topic, e.subject, e.payload["role"]) for e in heard] == [
+        ("project.member", "project/vision", "viewer"),
+        ("project.member", "project/vision", None),
+    ]
+
+
 def test_the_last_maintainer_stays(projects, root):
     with pytest.raises(Conflict, match="last maintainer"):
         projects.remove_member(root, "vision", "user", "root")
