@@ -26,6 +26,7 @@ from jupyter_dlsys.contract.datasets import (
 from jupyter_dlsys.contract.system import Upload
 
 from .chunks import ChunkFile
+from .export import MEDIA
 from .service import DatasetService
 from .snapshots import SnapshotService
 from .uploads import UploadService
@@ -139,7 +140,12 @@ def preview_rows(
     return datasets.rows(project, name, ref, where, columns, offset, limit)
 
 
-@router.get("/datasets/{name}/export", operation_id="datasets.export")
+@router.get(
+    "/datasets/{name}/export",
+    operation_id="datasets.export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {media.partition(";")[0]: {} for media in MEDIA.values()}}},
+)
 def export(
     project: str,
     name: str,
@@ -198,7 +204,12 @@ def show_snapshot(project: str, hash: str, caller: Caller, snapshots: Snapshots)
     return snapshots.show(caller, project, hash)
 
 
-@router.get("/chunks/{sha256}", operation_id="snapshots.chunk")
+@router.get(
+    "/chunks/{sha256}",
+    operation_id="snapshots.chunk",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA["parquet"]: {}}}},
+)
 def read_chunk(
     project: str, sha256: str, caller: Caller, snapshots: Snapshots
 ) -> StreamingResponse:
