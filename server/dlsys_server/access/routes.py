@@ -19,7 +19,7 @@ from jupyter_dlsys.contract.access import (
 from jupyter_dlsys.contract.system import Health, Whoami
 
 from .projects import ProjectService
-from .routing import Caller, RoomRouter, service
+from .routing import Caller, RoomRouter, service, still_may_see
 from .scopes import Scope
 
 router = RoomRouter(tags=["system"])
@@ -115,7 +115,8 @@ def events(
     log = request.app.state.events
     readable = caller.projects_with(Scope.READ)
     wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()))
-    return event_stream(request, log, log.last() if since is None else since, wanted)
+    start = log.last() if since is None else since
+    return event_stream(request, log, start, wanted, still_may_see(request, readable))
 
 
 @router.post("/shutdown", status_code=202, operation_id="system.shutdown")

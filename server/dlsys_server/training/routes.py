@@ -8,7 +8,14 @@ from typing import Annotated, Any
 from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 
-from dlsys_server.access.routing import Caller, IdempotencyKey, RoomRouter, service
+from dlsys_server.access.routing import (
+    Caller,
+    IdempotencyKey,
+    RoomRouter,
+    service,
+    still_may_see,
+)
+from dlsys_server.access.scopes import Scope
 from dlsys_server.api.paging import PagingQuery
 from dlsys_server.api.streams import event_stream
 from dlsys_server.core.events import EventFilter, EventLog
@@ -132,7 +139,8 @@ async def events(
     wanted: EventFilter = training.event_filter(project, id)
     log = request.app.state.events
     if stream:
-        return event_stream(request, log, since, wanted)
+        seen = still_may_see(request, caller.projects_with(Scope.READ))
+        return event_stream(request, log, since, wanted, seen)
     return Response(
         await asyncio.to_thread(_as_json, log, since, wanted, limit), media_type="application/json"
     )
@@ -168,7 +176,9 @@ def list_artifacts(project: str, id: str, caller: Caller, training: Training) ->
     return training.artifacts(project, id)
 
 
-@router.get("/jobs/{id}/artifacts/{path:path}", operation_id="jobs.artifact")
+@router.get(
+    "/jobs/{id}/artifacts/{path:path}", operation_id="jobs.artifact", response_class=FileResponse
+)
 def read_artifact(
     project: str, id: str, path: str, caller: Caller, training: Training
 ) -> FileResponse:

@@ -76,6 +76,21 @@ def read_json(body: bytes) -> dict[str, Any]:
     return value
 
 
+OF_THE_PLATFORM = ("models:/", "runs:/", "mlflow-artifacts:/")
+
+
+def refuse_other_stores(call: str | None, body: dict[str, Any]) -> None:
+    """A model's files are ours: MLflow would read any other place, with the platform's own rights."""
+    source = body.get("source")
+    if call != "model-versions/create" or source is None:
+        return
+    if not isinstance(source, str) or not source.startswith(OF_THE_PLATFORM):
+        raise malformed(
+            "the source of a model version lies outside of the platform",
+            "Log the model to a run of this platform first: mlflow.<flavor>.log_model(…).",
+        )
+
+
 def fields(body: dict[str, Any], *names: str) -> list[Any]:
     """All non-empty values of the named fields, in snake_case or the camelCase that protobuf
     accepts too.

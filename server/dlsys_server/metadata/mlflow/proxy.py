@@ -27,7 +27,15 @@ from dlsys_server.core.errors import DlsysError
 from . import headers as hygiene
 from .bodies import Receive, Send, read_body
 from .bodies import Scope as AsgiScope
-from .calls import READS, artifact_of, call_of, forbidden, read_json, refuse_traversal
+from .calls import (
+    READS,
+    artifact_of,
+    call_of,
+    forbidden,
+    read_json,
+    refuse_other_stores,
+    refuse_traversal,
+)
 from .client import MlflowClient
 from .connection import WORKSPACE
 from .errors import MlflowError
@@ -226,6 +234,7 @@ class MlflowProxy:
         if request.method not in READS and not is_file:
             call.body = await read_body(request.receive)
             call.json = read_json(call.body)
+            refuse_other_stores(call.call, call.json)
         if principal.kind == "job":
             await self._check_job(call)
         await self._client.ensure_user(
