@@ -16,9 +16,11 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.access.quota_routes import router as quota_router
 from dlsys_server.access.routes import router as access_router
 from dlsys_server.access.token_routes import router as tokens_router
+from dlsys_server.api.bodies import BodyLimit
 from dlsys_server.api.prefix import BelowPrefix
-from dlsys_server.api.problems import install_problem_handlers
+from dlsys_server.api.problems import document_problems, install_problem_handlers
 from dlsys_server.api.request_ids import RequestIds
+from dlsys_server.api.safety import SafeHeaders
 from dlsys_server.core.errors import Conflict
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.routes import router as datasets_router
@@ -83,8 +85,10 @@ def create_app(
         version=version,
         description="Datasets, jobs, metadata and serving of a deep-learning system.",
         openapi_url=f"{PREFIX}/openapi.json",
-        docs_url=f"{PREFIX}/docs",
+        # Its scripts come from elsewhere: behind a hub they would run where people are logged in.
+        docs_url=f"{PREFIX}/docs" if settings.identity == "embedded" else None,
         redoc_url=None,
+        redirect_slashes=False,  # a redirect would be to whatever Host the caller names
         lifespan=lifespan,
         responses={"default": {"model": Problem, "description": "Problem details (RFC 9457)"}},
     )
@@ -92,6 +96,9 @@ def create_app(
         app.include_router(router, prefix=PREFIX)
     _mount_mlflow(app, AuditedMlflow(parts.proxy, parts.audit))
     install_problem_handlers(app)
+    document_problems(app)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(RequestIds, on_request=lambda _path: used.__setitem__(0, time.monotonic()))
     if parts.settings.prefix:
         app.add_middleware(BelowPrefix, prefix=parts.settings.prefix)

@@ -30,6 +30,9 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class AuditedRoute(APIRoute):
     """A route whose operation is recorded: RoomRouter makes no other."""
 
+    async def admit(self, request: Request) -> None:
+        """Refuse a caller before anything is read of the body."""
+
     def get_route_handler(self) -> Handler:
         """The handler with the recording around it."""
         handle = super().get_route_handler()
@@ -37,6 +40,7 @@ class AuditedRoute(APIRoute):
 
         async def audited(request: Request) -> Response:
             try:
+                await self.admit(request)
                 response = await handle(request)
             except Exception as error:
                 await _keep(request, operation, *status_of(error))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +28,22 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(DBAPIError, _database)
     app.add_exception_handler(PoolTimeout, _database)
+
+
+def document_problems(app: FastAPI) -> None:
+    """Let the OpenAPI document name the media type that problems really have."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        for verbs in document["paths"].values():
+            for verb in verbs.values():
+                problem = verb["responses"].get("default")
+                if problem:
+                    problem["content"] = {MEDIA_TYPE: next(iter(problem["content"].values()))}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -123,7 +140,7 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
             status=error.status_code,
             code=HTTP_CODES.get(error.status_code, "http-error"),
             detail=str(error.detail),
-            hint="The API documentation at /api/v1/docs lists all routes.",
+            hint="/api/v1/openapi.json lists all routes.",
         ),
         dict(error.headers or {}),
     )

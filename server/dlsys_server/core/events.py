@@ -114,7 +114,7 @@ class EventLog:
             rows = session.scalars(query.order_by(EventRow.seq).limit(limit))
             found = [_to_event(row) for row in rows]
         last = found[-1].seq if found else since
-        return (wanted.told(found) if wanted.told and found else found), last
+        return (wanted.told(found) if wanted.told else found), last
 
     async def follow(self, since: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
         """Batches of events after `since`, for ever; an empty batch each `POLL_SECONDS` idle."""

@@ -27,6 +27,7 @@ from jupyter_dlsys.contract.policies import Policy, PolicyRequest
 from jupyter_dlsys.contract.system import Upload
 
 from .chunks import ChunkFile
+from .export import MEDIA
 from .policies import PolicyService
 from .service import DatasetService
 from .snapshots import SnapshotService
@@ -147,7 +148,12 @@ def preview_rows(
     return datasets.rows(caller, project, name, ref, where, columns, offset, limit)
 
 
-@router.get("/datasets/{name}/export", operation_id="datasets.export")
+@router.get(
+    "/datasets/{name}/export",
+    operation_id="datasets.export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {media.partition(";")[0]: {} for media in MEDIA.values()}}},
+)
 def export(
     project: str,
     name: str,
@@ -220,7 +226,12 @@ def show_snapshot(project: str, hash: str, caller: Caller, snapshots: Snapshots)
     return snapshots.show(caller, project, hash)
 
 
-@router.get("/chunks/{sha256}", operation_id="snapshots.chunk")
+@router.get(
+    "/chunks/{sha256}",
+    operation_id="snapshots.chunk",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA["parquet"]: {}}}},
+)
 def read_chunk(
     project: str, sha256: str, caller: Caller, snapshots: Snapshots
 ) -> StreamingResponse:

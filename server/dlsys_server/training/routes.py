@@ -174,7 +174,9 @@ def list_artifacts(project: str, id: str, caller: Caller, training: Training) ->
     return training.artifacts(project, id)
 
 
-@router.get("/jobs/{id}/artifacts/{path:path}", operation_id="jobs.artifact")
+@router.get(
+    "/jobs/{id}/artifacts/{path:path}", operation_id="jobs.artifact", response_class=FileResponse
+)
 def read_artifact(
     project: str, id: str, path: str, caller: Caller, training: Training
 ) -> FileResponse:

@@ -53,9 +53,9 @@ class Fuzzed:
 
 
 @contextmanager
-def started(home: Path, identity: str) -> Iterator[Fuzzed]:
+def started(home: Path, identity: str, **settings: str) -> Iterator[Fuzzed]:
     """A platform with that identity."""
-    options = {"DLSYS_CPUS": "1", "DLSYS_WARM": "false"}
+    options = {"DLSYS_CPUS": "1", "DLSYS_WARM": "false", **settings}
     with hub_api.started() as hub:
         if identity == "hub":
             options |= hub.settings

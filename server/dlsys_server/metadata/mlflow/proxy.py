@@ -26,7 +26,14 @@ from dlsys_server.core.errors import DlsysError
 from . import headers as hygiene
 from .bodies import Receive, Send, read_body
 from .bodies import Scope as AsgiScope
-from .calls import READS, artifact_of, call_of, forbidden, read_json, refuse_traversal
+from .calls import (
+    READS,
+    artifact_of,
+    call_of,
+    forbidden,
+    read_json,
+    refuse_traversal,
+)
 from .client import MlflowClient
 from .connection import WORKSPACE
 from .errors import MlflowError
