@@ -197,6 +197,8 @@ def test_many_at_once_do_not_overshoot(house):
     assert overshoot(house) == (4, 4)
 
 
+@pytest.mark.postgres
+@pytest.mark.integration
 def test_nor_on_postgresql(postgres_url):
     house = House(postgres_url)
     try:

@@ -137,6 +137,8 @@ def test_what_counts(database):
         assert running_jobs(session, "user") == {"ann": 2, "bob": 1}
 
 
+@pytest.mark.postgres
+@pytest.mark.integration
 def test_postgresql_adds_up_the_same(postgres):
     ongoing = a_month(postgres)
     assert used(postgres) == {"ann": 6.5, "bob": 4 + ongoing}

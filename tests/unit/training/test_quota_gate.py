@@ -150,6 +150,8 @@ def test_many_at_once_are_not_promised_the_same_hours(room):
     assert race(room) == 3
 
 
+@pytest.mark.postgres
+@pytest.mark.integration
 def test_nor_on_postgresql(postgres_url):
     room = Room(postgres_url)
     try:
