@@ -23,7 +23,7 @@ class AuditKey(KeyFile):
     def __init__(self, folder: Path, given: str = "") -> None:
         lost = "the audit log cannot be checked without it."
         path = folder / "audit.key"
-        super().__init__(path, given, "DLSYS_AUDIT_KEY", "bad-audit-key", lost)
+        super().__init__(path, given, "DLSYS_AUDIT_KEY", code="bad-audit-key", lost=lost)
         self.folder = folder
 
 

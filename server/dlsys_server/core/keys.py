@@ -27,7 +27,7 @@ class KeyFile:
         Broken: the given key is too short to be one.
     """
 
-    def __init__(self, path: Path, given: str, setting: str, code: str, lost: str) -> None:
+    def __init__(self, path: Path, given: str, setting: str, *, code: str, lost: str) -> None:
         if given and len(given) < SHORTEST_KEY:
             raise Broken(
                 f"{setting} has {len(given)} characters; {SHORTEST_KEY} are needed.",

@@ -21,7 +21,8 @@ class DataKey(KeyFile):
 
     def __init__(self, folder: Path, given: str = "") -> None:
         lost = "with another key, masked values get other hashes."
-        super().__init__(folder / "data.key", given, "DLSYS_DATA_KEY", "bad-data-key", lost)
+        path = folder / "data.key"
+        super().__init__(path, given, "DLSYS_DATA_KEY", code="bad-data-key", lost=lost)
 
 
 class Sealer:
