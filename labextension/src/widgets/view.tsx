@@ -79,7 +79,12 @@ export abstract class View extends ReactWidget {
   /** Whether this is of another project than the current one. */
   private get _foreign(): boolean {
     const { platform, session } = this.context;
-    return (platform.several || session.guest) && platform.current !== session;
+    const { project } = session.client;
+    return (
+      (platform.several || session.guest) &&
+      !!project &&
+      platform.current.client.project !== project
+    );
   }
 
   /** Another project, other projects, or other rights in this one. */

@@ -14,7 +14,7 @@ from dlsys_server.access.roles import ROLES, strongest, that_allow
 from dlsys_server.access.scopes import OPERATIONS, Scope, expand
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Conflict, NotFound
-from dlsys_server.core.events import EventLog
+from dlsys_server.core.events import EventFilter, EventLog
 from jupyter_dlsys.contract.access import PROJECT_PATTERN, CreateProjectRequest
 
 EVERYTHING = expand(frozenset({Scope.ADMIN}))
