@@ -105,6 +105,7 @@ export class Platform {
       if (!session.client.project) {
         session.client.project = this.home;
         this._sessions.set(this.home, session);
+        this._remember(this.home);
       }
     }
     return true;
@@ -121,6 +122,10 @@ export class Platform {
 
   /** Work in another project. */
   switch(project: string): void {
+    const { loaded, items } = this.projects;
+    if (loaded && !items.some(item => item.name === project)) {
+      return;
+    }
     const next = this.session(project);
     if (next !== this._current) {
       this._current = next;
@@ -145,14 +150,17 @@ export class Platform {
     if (!loaded || problem || names === this._names) {
       return;
     }
-    if (this._names) {
+    const before = this._names;
+    if (before) {
       this.stream.renew();
     }
     this._names = names;
     const { project } = this._current.client;
     if (project && items.length && !items.some(item => item.name === project)) {
       this.switch(this.home);
-      this._lost.emit(project);
+      if (before) {
+        this._lost.emit(project);
+      }
     }
   }
 

@@ -85,8 +85,9 @@ export abstract class View extends ReactWidget {
   /** Whether this is of another project than the current one. */
   private get _foreign(): boolean {
     const { platform, session } = this.context;
+    const { project } = session.client;
     const several = platform.several || session.guest;
-    return this.ofProject && several && platform.current !== session;
+    return this.ofProject && several && !!project && platform.current.client.project !== project;
   }
 
   /** Another project, other projects, or other rights in this one. */
