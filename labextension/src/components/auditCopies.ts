@@ -1,7 +1,7 @@
 import { filterOf } from '../models/auditModel';
 import type { IQuestion } from '../models/auditModel';
 import type { ICopies } from './copyMenu';
-import { pythonLiteral, quote } from './submitCopies';
+import { pythonLiteral, quote } from './literals';
 
 const OPTIONS = {
   project: '--in',

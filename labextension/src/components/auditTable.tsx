@@ -116,7 +116,7 @@ function Who({ entry }: { entry: AuditEntry }): React.ReactElement {
   const kind =
     entry.kind === 'job'
       ? trans.__('a job')
-      : entry.kind === 'service'
+      : entry.kind === 'service' && !entry.actor.startsWith('program ')
         ? trans.__('a program')
         : '';
   return (

@@ -63,14 +63,14 @@ export function AuditView(props: IAuditView): React.ReactElement {
             kind="quiet"
             icon={caretLeftIcon}
             label={trans.__('Newer')}
-            disabled={props.page === 0}
+            disabled={busy || props.page === 0}
             onClick={props.onNewer}
           />
           <Button
             kind="quiet"
             icon={caretRightIcon}
             label={trans.__('Older')}
-            disabled={!props.more}
+            disabled={busy || !props.more}
             onClick={props.onOlder}
           />
         </footer>

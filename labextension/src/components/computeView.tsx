@@ -1,7 +1,7 @@
 import * as React from 'react';
 
 import { toProblem } from '../api/problem';
-import type { Job, JobUsage, Problem, Quota, QueueEntry, Use, Worker } from '../api/types';
+import type { Job, JobUsage, Problem, QueueEntry, Worker } from '../api/types';
 import type { IKernel } from '../models/kernelsModel';
 import { Badge, Button, EmptyState, Facts, Go, Section } from './basics';
 import { Sparkline } from './charts';
@@ -19,7 +19,7 @@ export interface IComputeView {
   queue: readonly QueueEntry[];
   jobs: readonly Job[];
   usage: ReadonlyMap<string, JobUsage>;
-  limits: readonly { whose: Quota; use: Use }[];
+  limits: React.ComponentProps<typeof MyUse>['limits'];
   idle: readonly IKernel[];
   kernels: number;
   onShutDown: (kernel: string) => Promise<void>;

@@ -1,14 +1,12 @@
 import * as React from 'react';
 
-import type { Quota, Use } from '../api/types';
+import type { ILimited } from '../models/limitedUse';
 import { Badge, Go } from './basics';
 import { useEnv } from './env';
 import { levelTone, levelWord } from './quotaWords';
 
 /** What one has used of what one may, in a line; nothing where there is no limit. */
-export function MyUse(props: {
-  limits: readonly { whose: Quota; use: Use }[];
-}): React.ReactElement | null {
+export function MyUse(props: { limits: readonly ILimited[] }): React.ReactElement | null {
   const { trans, open } = useEnv();
   if (props.limits.length === 0) {
     return null;

@@ -123,8 +123,8 @@ function Undo(props: IQuotasView & { before: Quota }): React.ReactElement {
   const name = useName(before);
   return (
     <>
-      <div className="jp-dlsys-Issued jp-dlsys-Undo" role="status">
-        <span>{trans.__('The limits of %1 are changed.', name)}</span>
+      <div className="jp-dlsys-Issued jp-dlsys-QuotaUndo" role="status">
+        <span>{trans.__('%1: limits changed.', name)}</span>
         <Button
           label={trans.__('Undo')}
           onClick={() => {

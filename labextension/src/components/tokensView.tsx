@@ -66,7 +66,9 @@ export function TokensView(props: ITokensView): React.ReactElement {
 function Issued(props: { issued: IssuedServiceToken; onDone: () => void }): React.ReactElement {
   const { trans } = useEnv();
   const ref = React.useRef<HTMLDivElement>(null);
-  React.useEffect(() => ref.current?.scrollIntoView({ block: 'nearest' }), []);
+  React.useEffect(() => {
+    ref.current?.scrollIntoView({ block: 'nearest' }); // gives a promise in newer browsers: no cleanup
+  }, []);
   return (
     <div className="jp-dlsys-Issued" role="status" ref={ref}>
       <p>

@@ -29,6 +29,11 @@ export class AdminModel extends TabModel {
     return this.projects.filter(project => project.rights?.includes('manage'));
   }
 
+  /** Behind a hub everybody has a project of their own; alone on a machine there is but one. */
+  get team(): boolean {
+    return this.projects.some(project => project.kind === 'personal');
+  }
+
   /** A new shared project, with this person as its maintainer. */
   async create(request: CreateProject): Promise<void> {
     await operations['projects.create'](this.session.client, request);

@@ -70,10 +70,15 @@ export class AuditModel extends TabModel {
   }
 
   older(): Promise<void> {
-    return this._next === null ? Promise.resolve() : this._turn([...this._cursors, this._next]);
+    return this._next === null || this.busy
+      ? Promise.resolve()
+      : this._turn([...this._cursors, this._next]);
   }
 
   newer(): Promise<void> {
+    if (this.busy) {
+      return Promise.resolve(); // the page on show is not the one that was asked for
+    }
     return this._turn(this._cursors.slice(0, -1));
   }
 

@@ -1,6 +1,7 @@
 import { operations } from '../api/operations';
-import type { IEvent, Job, JobUsage, Quota, QueueEntry, Use, Worker } from '../api/types';
-import { limitedUse } from './quotasModel';
+import type { IEvent, Job, JobUsage, QueueEntry, Worker } from '../api/types';
+import { limitedUse } from './limitedUse';
+import type { ILimited } from './limitedUse';
 import type { Session } from './session';
 import { TabModel } from './tabModel';
 
@@ -26,7 +27,7 @@ export class ComputeModel extends TabModel {
   jobs: readonly Job[] = [];
   usage: ReadonlyMap<string, JobUsage> = new Map();
   /** What this person and the project have used of what they may. */
-  limits: readonly { whose: Quota; use: Use }[] = [];
+  limits: readonly ILimited[] = [];
 
   /** Load it again and again while `visible` says that somebody looks. */
   look(visible: () => boolean): void {

@@ -1,5 +1,5 @@
 import { operations } from '../api/operations';
-import type { Limits, LimitsRequest, Quota, Use } from '../api/types';
+import type { Limits, LimitsRequest, Quota } from '../api/types';
 import { TabModel } from './tabModel';
 
 /** What has no limits of its own has those of this name. */
@@ -83,16 +83,4 @@ function whole(limits: Limits): LimitsRequest {
     storage_bytes: limits.storage_bytes ?? null,
     endpoints: limits.endpoints ?? null
   };
-}
-
-/** What of a user's and the current project's limits is used; nothing where there is no limit. */
-export function limitedUse(
-  quotas: readonly Quota[],
-  user: string,
-  project: string
-): readonly { whose: Quota; use: Use }[] {
-  return quotas
-    .filter(({ kind, name }) => name === (kind === 'user' ? user : project))
-    .flatMap(whose => (whose.use ?? []).map(use => ({ whose, use })))
-    .filter(({ use }) => typeof use.limit === 'number');
 }

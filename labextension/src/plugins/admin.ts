@@ -26,7 +26,7 @@ export const adminPlugin: JupyterFrontEndPlugin<void> = {
       key: () => 'all',
       title: () => dlsys.trans.__('Administration'),
       load: async () => {
-        const tab = await import(/* webpackChunkName: "admin" */ '../widgets/adminTab');
+        const tab = await import(/* webpackChunkName: "models" */ '../widgets/adminTab');
         return (context, args) => new tab.AdminTab(context, args['part'] as string | undefined);
       },
       again: (content, { part }) => {

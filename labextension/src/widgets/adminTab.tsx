@@ -71,12 +71,11 @@ export class AdminTab extends TabView<AdminModel> {
     if (!manages) {
       return [quotas, tokens];
     }
-    return [
-      this._part('projects', trans.__('Projects'), model, () => this._drawProjects()),
-      quotas,
-      tokens,
-      this._part('audit', trans.__('Audit'), this._audit, () => this._drawAudit())
-    ];
+    const audit = this._part('audit', trans.__('Audit'), this._audit, () => this._drawAudit());
+    const projects = this._part('projects', trans.__('Projects'), model, () =>
+      this._drawProjects()
+    );
+    return [...(model.team ? [projects] : []), quotas, tokens, audit];
   }
 
   private _part(id: string, label: string, model: IPartModel, render: IPart['render']): IPart {
