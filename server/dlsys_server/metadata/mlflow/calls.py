@@ -80,7 +80,7 @@ OF_THE_PLATFORM = ("models:/", "runs:/", "mlflow-artifacts:/")
 
 
 def refuse_other_stores(call: str | None, body: dict[str, Any]) -> None:
-    """A model's files are ours: MLflow would read any other place, with the platform's own rights."""
+    """A model's files are ours: another place MLflow would read with the platform's own rights."""
     source = body.get("source")
     if call != "model-versions/create" or source is None:
         return
