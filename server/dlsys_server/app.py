@@ -97,13 +97,18 @@ def create_app(
     _mount_mlflow(app, AuditedMlflow(parts.proxy, parts.audit))
     install_problem_handlers(app)
     document_problems(app)
+    _add_layers(app, parts.settings.prefix, used)
+    _publish(app, parts, stop)
+    return app
+
+
+def _add_layers(app: FastAPI, prefix: str, used: list[float]) -> None:
+    """What every request passes, the last one first."""
     app.add_middleware(BodyLimit)
     app.add_middleware(SafeHeaders)
     app.add_middleware(RequestIds, on_request=lambda _path: used.__setitem__(0, time.monotonic()))
-    if parts.settings.prefix:
-        app.add_middleware(BelowPrefix, prefix=parts.settings.prefix)
-    _publish(app, parts, stop)
-    return app
+    if prefix:
+        app.add_middleware(BelowPrefix, prefix=prefix)
 
 
 def _mount_mlflow(app: FastAPI, mlflow: AuditedMlflow) -> None:

@@ -19,6 +19,7 @@ from dlsys_server.access.roles import ROLES
 from tests.support import hub_api, processes
 from tests.support.matrix.callers import HERE, THERE
 from tests.support.matrix.fuzzed import end_jobs
+from tests.support.matrix.leaks import leaked
 from tests.support.matrix.probes import Answer, Probe, all_probes, ask, unfit
 from tests.support.matrix.world import ADMINISTRATOR, PEOPLE, World
 from tests.support.platform import RunningPlatform
@@ -148,3 +149,10 @@ def test_nothing_failed_inside(refused: Asked, done: Asked) -> None:
         f"{p}: {a.status}" for p, a in [*refused, *done] if a.status >= 500 and a.status != 503
     ]
     assert not broken, shown(broken)
+
+
+def test_no_token_is_in_a_log(world: World, refused: Asked, done: Asked) -> None:
+    """All of them were used by now, the good and the bad."""
+    assert leaked(world) == []
+    told = [str(p) for p, a in refused if p.caller.header and p.caller.header[-20:] in a.text]
+    assert not told, shown(told)

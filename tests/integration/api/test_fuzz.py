@@ -30,7 +30,7 @@ from tests.support.matrix.fuzzed import Fuzzed, started  # noqa: E402
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 DOCUMENT = json.loads((Path(__file__).parents[3] / "openapi.json").read_text())
-EXAMPLES = {"embedded": 10, "hub": 4}
+EXAMPLES = {"embedded": 6, "hub": 3}
 """Inputs of each kind for each operation."""
 LOOKS = ("status_code_conformance", "content_type_conformance", "response_schema_conformance")
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]

@@ -11,8 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.hub_api import PLATFORM
 from tests.support.matrix.callers import HERE, bearer
+from tests.support.matrix.leaks import leaked
 from tests.support.matrix.world import ADMINISTRATOR, NEWCOMER, OTHER, World
 from tests.support.raw import raw
 
@@ -172,14 +172,3 @@ def test_names_cannot_write_lines_of_the_log_and_no_token_is_in_it(world: World)
         assert "all is lost" not in line or json.loads(line)["message"] != "all is lost"
         json.loads(line)
     assert leaked(world) == []
-
-
-def leaked(world: World) -> list[str]:
-    """Tokens in files that people read or send around."""
-    known = {*world.hub.tokens, *world.keys.values(), world.platform.secret}
-    known.add(PLATFORM)
-    home = world.platform.home
-    files = [*home.glob("*.log"), *home.glob("logs/**/*.log"), home / "platform.json"]
-    return [
-        f"{f.name}: {k[:12]}…" for f in files for k in known if k in f.read_text("utf-8", "replace")
-    ]

@@ -79,7 +79,8 @@ def _cases(
 ) -> Iterator[tuple[str, str, Thing | None]]:
     """Own, of another member, of another project (asked for here and there), not there."""
     if "{project}" not in path and "{project}" not in str(recipe.query):
-        yield "of the platform", HERE, None
+        thing = world.thing(recipe.of, OTHER, HERE) if recipe.of else None
+        yield "of the platform", HERE, thing
     elif not recipe.of:
         yield "in the project", HERE, None
         yield "in another project", THERE, None
@@ -129,7 +130,7 @@ def _expected(probe: Probe, method: str) -> tuple[int, str]:
     if not rights:
         return 404, "no-such-project"
     of_job = caller.kind == "job" and probe.operation in JOB_OPERATIONS
-    if needed not in rights and not of_job:
+    if (needed not in rights or recipe.also not in {None, *rights}) and not of_job:
         return 403, "missing-scope"
     return _of_thing(probe)
 

@@ -16,8 +16,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from dlsys_server.access.scopes import Scope
+
 from .callers import Caller
-from .rules import bound_to_job, of_the_key, owner_alone, owner_or_maintainer
+from .rules import (
+    bound_to_job,
+    of_the_key,
+    owner_alone,
+    owner_or_maintainer,
+    owner_or_maintainer_alone,
+)
 from .things import Thing
 
 Rule = Callable[[Caller, Thing], int | None]
@@ -37,6 +45,7 @@ class R:
         fresh: each caller who may do it needs a new thing.
         missing: status for who may do it, when the thing is not there or is another project's.
         rule: what holds besides the table of roles.
+        also: a right that it needs too, by what it is asked to do.
     """
 
     done: int
@@ -47,6 +56,7 @@ class R:
     fresh: bool = False
     missing: int = 404
     rule: Rule | None = None
+    also: Scope | None = None
 
 
 def submission(**more: Any) -> dict[str, Any]:
@@ -63,6 +73,9 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "audit.list": R(200, query={"project": "{project}"}),
     "audit.export": R(200, query={"project": "{project}"}),
     "audit.verify": R(200),
+    "quotas.list": R(200),
+    "quotas.set": R(200, "member", body={}),
+    "quotas.unset": R(404, "member"),  # it has none of its own
     # -- projects
     "projects.list": R(200),
     "projects.create": R(409, body={"name": "u-nobody"}),
@@ -70,6 +83,15 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "projects.members": R(200),
     "projects.add_member": R(200, "member", body={"role": "viewer"}, missing=200, fresh=True),
     "projects.remove_member": R(204, "member", fresh=True),
+    "projects.permissions": R(200),
+    "tokens.list": R(200),
+    "tokens.issue": R(
+        201,
+        "endpoint",
+        body={"name": "k", "scopes": ["predict"], "endpoint": "{name}"},
+        also=Scope.PREDICT,
+    ),
+    "tokens.revoke": R(204, "key", rule=owner_or_maintainer_alone, fresh=True),
     # -- data
     "uploads.create": R(201, query={"filename": "x.csv"}),
     "uploads.send": R(409, "upload", query={"offset": 999}, content=b"x", rule=owner_alone),
@@ -88,6 +110,8 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "datasets.rows": R(200, "dataset"),
     "datasets.export": R(200, "dataset"),
     "datasets.diff": R(200, "dataset", query={"base": "v1", "target": "v1"}),
+    "datasets.policy": R(200, "dataset"),
+    "datasets.set_policy": R(200, "dataset", body={}, rule=owner_or_maintainer),
     "datasets.tag": R(200, "dataset", body={"version": 1}),
     "datasets.untag": R(200, "tag", fresh=True),
     "snapshots.create": R(201, "dataset", body={}),

@@ -22,6 +22,11 @@ def owner_or_maintainer(caller: Caller, thing: Thing) -> int | None:
     return None if mine or Scope.MANAGE in caller.rights(HERE) else 403
 
 
+def owner_or_maintainer_alone(caller: Caller, thing: Thing) -> int | None:
+    """Tokens of programs: for others they are not there."""
+    return 404 if owner_or_maintainer(caller, thing) else None
+
+
 def bound_to_job(caller: Caller, thing: Thing) -> int | None:
     """A job reads what is bound to it (it is its owner's snapshot); others do not exist."""
     return None if caller.kind != "job" or thing.owner == caller.user else 404

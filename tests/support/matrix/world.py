@@ -220,8 +220,10 @@ class World:
 
     def _key(self, user: str, project: str) -> dict[str, str]:
         name = self.thing("endpoint", user, project).fields["name"]
-        tokens_of = f"/projects/{project}/deployments/{name}/tokens"
-        made = self.call(user, "POST", tokens_of, json={"name": "k"})
+        place, body = f"/projects/{project}/tokens", {"scopes": ["predict"], "endpoint": name}
+        if "tokens.issue" not in self.operations:
+            place, body = f"/projects/{project}/deployments/{name}/tokens", {}
+        made = self.call(user, "POST", place, json={"name": "k", **body})
         self.keys[made["id"]] = made["token"]
         return {"name": name, "token": made["id"]}
 
@@ -301,7 +303,10 @@ class World:
     def _nobodies(self) -> list[Caller]:
         """Tokens that open nothing."""
         revoked = self.make("key", "sue", HERE).fields
-        path = f"/projects/{HERE}/deployments/{revoked['name']}/tokens/{revoked['token']}"
+        revoke = next(
+            n for n in ("tokens.revoke", "deployments.revoke_token") if n in self.operations
+        )
+        path = self.operations[revoke][1].format(project=HERE, **revoked)
         self.call("sue", "DELETE", path)
         gone = self.hub.token("max", "manage")
         del self.hub.tokens[gone]
