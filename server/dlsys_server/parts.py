@@ -168,9 +168,8 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     shower = _shower(settings, store)
     datasets = DatasetService(database, events, store, settings, uploads, lineage, views, shower)
     snapshots = SnapshotService(database, events, store, settings, lineage, views, shower)
-    room = TrainingRoom(
-        Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
-    )
+    near = Neighbours(settings, database, store, events, snapshots, metadata, lineage, url)
+    room = TrainingRoom(near)
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
     snapshots.bound_by(training.has_snapshot)
