@@ -67,9 +67,10 @@ class Agents:
 
     def start(self, job: JobRow, folder: Path) -> None:
         """Offer it to the owner's agents. One that was taken and is silent is lost."""
-        if silent := taker(folder):
-            self.gone(silent)
-            self.lose(folder, "The Jupyter server that ran it is gone")
+        if agent := taker(folder):
+            if not self.alive(job, folder):  # it may have been taken since somebody looked
+                self.gone(agent)
+                self.lose(folder, "The Jupyter server that ran it is gone")
             return
         began = self._offered.setdefault(str(folder), time.monotonic())
         if time.monotonic() - began > self.lost_after:
