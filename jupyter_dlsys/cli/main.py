@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jupyter_dlsys.cli import (
+    agent,
     audit,
     datasets,
     deployments,
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (system.app, operating.top, submitting.top, models.top, deployments.top):
+for group in (system.app, agent.app, operating.top, submitting.top, models.top, deployments.top):
     app.registered_commands += group.registered_commands
 app.add_typer(projects.app, name="projects")
 app.add_typer(tokens.app, name="tokens")

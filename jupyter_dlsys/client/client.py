@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from jupyter_dlsys.client.agents import Agents
 from jupyter_dlsys.client.audit import Audit
 from jupyter_dlsys.client.connection import Address, Connection, Folder, locate
 from jupyter_dlsys.client.datasets import Datasets
@@ -39,6 +40,7 @@ class Client:
         self.datasets = Datasets(self.connection, self.uploads)
         self.snapshots = Snapshots(self.connection)
         self.jobs = Jobs(self.connection)
+        self.agents = Agents(self.connection)
         self.schedules = Schedules(self.connection)
         self.runs = Runs(self.connection)
         self.models = Models(self.connection)

@@ -27,6 +27,7 @@ from dlsys_server.datasets.routes import router as datasets_router
 from dlsys_server.metadata.mlflow.audited import AuditedMlflow
 from dlsys_server.metadata.routes import router as metadata_router
 from dlsys_server.serving.routes import router as serving_router
+from dlsys_server.training.agent_routes import router as agents_router
 from dlsys_server.training.routes import router as training_router
 from dlsys_server.training.routes import workers as workers_router
 from dlsys_server.workflows.routes import router as workflows_router
@@ -45,6 +46,7 @@ ROUTERS = (
     workers_router,
     datasets_router,
     training_router,
+    agents_router,
     metadata_router,
     serving_router,
     workflows_router,
@@ -132,6 +134,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "policies",
         "names",
         "training",
+        "agents",
         "schedules",
         "metadata",
         "lineage",

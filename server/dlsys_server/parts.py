@@ -43,6 +43,7 @@ from dlsys_server.serving.control import GatewayControl
 from dlsys_server.serving.keys import Keys
 from dlsys_server.serving.rollout import Rollouts
 from dlsys_server.serving.service import ServingService
+from dlsys_server.training.agent_service import AgentService
 from dlsys_server.training.room import Neighbours, TrainingRoom
 from dlsys_server.training.service import TrainingService
 from dlsys_server.workflows.service import ScheduleService
@@ -88,6 +89,11 @@ class Parts:
     def names(self) -> Names:
         """Which names of datasets callers may hear."""
         return self.snapshots.names
+
+    @property
+    def agents(self) -> AgentService:
+        """What the agents in people's servers ask for."""
+        return self.room.agents
 
     async def start(self) -> None:
         """Bring the schema up to date and start what runs beside the API."""

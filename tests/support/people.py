@@ -202,7 +202,13 @@ class Team(RunningPlatform):
     def running(self, person: str, source: Any, name: str = "t.py", **body: Any) -> str:
         """Submit as somebody and wait until it has printed `up`; the job's id."""
         job = str(self.begin(person, source, name, **body)["id"])
-        self.wait(lambda: "up" in self.said(person, job), "the job to be up")
+        states = ("running", "succeeded", "failed", "cancelled", "lost", "skipped")
+        state = self.ended(person, job, *states)
+        assert state["state"] == "running", state
+        try:
+            self.wait(lambda: "up" in self.said(person, job), "the job to be up")
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.ended(person, job, *states)}") from error
         return job
 
 

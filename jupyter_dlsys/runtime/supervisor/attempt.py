@@ -36,7 +36,7 @@ OVER = {"out-of-memory", "too-many-processes", "disk-full"}
 class Spec(TypedDict, total=False):
     """spec.json. `grace`: seconds from SIGTERM to SIGKILL at a timeout; `cancel_grace`: at a
     cancel. `account`: uid, gid, groups; null: the platform's own. `launcher`: {socket, user, job,
-    attempt} when the launcher starts it instead of us."""
+    attempt} when the launcher starts it instead of us. `parent`: stop when it is no longer ours."""
 
     command: list[str]
     env: dict[str, str | None]
@@ -47,6 +47,7 @@ class Spec(TypedDict, total=False):
     limits: dict[str, int | None]
     account: list[Any] | None
     launcher: dict[str, Any] | None
+    parent: int | None
 
 
 Starter = Callable[[Spec, Limits, str], int]
@@ -93,8 +94,10 @@ def start_cold(why: str, spec: Spec, limits: Limits, cookie: str) -> int:
     return process.pid
 
 
-def reason_to_stop(limits: Limits, deadline: float, signals: set[int]) -> str | None:
-    if signals & STOP or os.path.exists("cancel"):
+def reason_to_stop(
+    limits: Limits, deadline: float, signals: set[int], parent: int | None = None
+) -> str | None:
+    if signals & STOP or os.path.exists("cancel") or (parent and os.getppid() != parent):
         return "cancelled"
     if time.monotonic() > deadline:
         return "timeout"
@@ -108,7 +111,7 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
     deadline = time.monotonic() + (spec.get("timeout") or float("inf"))
     signals: set[int] = set()
     while tree.reap() and tree.exit_code is None:
-        if why is None and (why := reason_to_stop(limits, deadline, signals)):
+        if why is None and (why := reason_to_stop(limits, deadline, signals, spec.get("parent"))):
             kill_at = time.monotonic()
             if why not in OVER:
                 tree.terminate(how(why))

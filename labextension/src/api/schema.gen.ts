@@ -4,6 +4,90 @@
  */
 
 export interface paths {
+    "/api/v1/agents/{agent}/attempts/{job}/{attempt}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read
+         * @description A file of what it needs.
+         */
+        get: operations["agents.read"];
+        /**
+         * Send
+         * @description A piece of a file that the attempt wrote; the answer says how much is here.
+         */
+        put: operations["agents.send"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/attempts/{job}/{attempt}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish
+         * @description How it ended, when all files are here.
+         */
+        post: operations["agents.finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/attempts/{job}/{attempt}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take
+         * @description Run this attempt, as the only one; what it needs.
+         */
+        post: operations["agents.take"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll
+         * @description What an agent is to do; the answer waits until there is something.
+         */
+        post: operations["agents.poll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -1542,6 +1626,55 @@ export interface components {
              * Format: date-time
              */
             start: string;
+        };
+        /**
+         * Bundle
+         * @description All that an attempt needs, for whoever took it.
+         */
+        Bundle: {
+            /** Attempt */
+            attempt: number;
+            /** Cancel Grace */
+            cancel_grace: number;
+            /**
+             * Description
+             * @description job.json: what the runner does.
+             */
+            description: {
+                [key: string]: unknown;
+            };
+            /** Env */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Files
+             * @default []
+             */
+            files: components["schemas"]["BundleFile"][];
+            /** Grace */
+            grace: number;
+            /** Job */
+            job: string;
+            /**
+             * Limits
+             * @default {}
+             */
+            limits: {
+                [key: string]: number | null;
+            };
+            /** Timeout */
+            timeout?: number | null;
+        };
+        /**
+         * BundleFile
+         * @description A file of the bundle, to be read one by one.
+         */
+        BundleFile: {
+            /** Bytes */
+            bytes: number;
+            /** Path */
+            path: string;
         };
         /**
          * Chunk
@@ -3128,6 +3261,58 @@ export interface components {
             visibility: "private" | "project" | "groups" | "organisation";
         };
         /**
+         * PollAnswer
+         * @description What the agent is to do.
+         */
+        PollAnswer: {
+            /**
+             * Cancel
+             * @description To be ended, with a verdict.
+             * @default []
+             */
+            cancel: components["schemas"]["Try"][];
+            /**
+             * Drop
+             * @description Nobody waits for them: end and forget them.
+             * @default []
+             */
+            drop: components["schemas"]["Try"][];
+            /**
+             * Take
+             * @description To be taken and started.
+             * @default []
+             */
+            take: components["schemas"]["Try"][];
+        };
+        /**
+         * PollRequest
+         * @description What the agent runs. It counts as its heartbeat, too.
+         */
+        PollRequest: {
+            /**
+             * Leaving
+             * @description It ends now, and so did all that it ran.
+             * @default false
+             */
+            leaving: boolean;
+            /**
+             * Name
+             * @description Of the machine, for people.
+             * @default
+             */
+            name: string;
+            /**
+             * Running
+             * @default []
+             */
+            running: components["schemas"]["Try"][];
+            /**
+             * Wait Seconds
+             * @default 20
+             */
+            wait_seconds: number;
+        };
+        /**
          * PredictRequest
          * @description Inputs by name: lists of equal length, one entry an example.
          */
@@ -3315,6 +3500,14 @@ export interface components {
             likely: number;
             /** Low */
             low: number;
+        };
+        /**
+         * Received
+         * @description How much of a file the platform has.
+         */
+        Received: {
+            /** Size */
+            size: number;
         };
         /**
          * Resources
@@ -3848,6 +4041,22 @@ export interface components {
             version: number;
         };
         /**
+         * Try
+         * @description An attempt of a job.
+         */
+        Try: {
+            /** Attempt */
+            attempt: number;
+            /**
+             * Cancelling
+             * @description The agent has heard that it is to end.
+             * @default false
+             */
+            cancelling: boolean;
+            /** Job */
+            job: string;
+        };
+        /**
          * Upload
          * @description A file on its way: send bytes with PUT at `offset` until complete.
          */
@@ -3943,6 +4152,23 @@ export interface components {
             count: number;
             /** Value */
             value: string;
+        };
+        /**
+         * VerdictRequest
+         * @description How the attempt ended, as its supervisor says.
+         */
+        VerdictRequest: {
+            /** Exit Code */
+            exit_code: number;
+            /** Finished At */
+            finished_at: number;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Reason */
+            reason?: ("user-error" | "crashed" | "killed" | "out-of-memory" | "timeout" | "launch-failed" | "cancelled" | "lost" | "too-many-processes" | "disk-full") | null;
         };
         /**
          * Version
@@ -4151,6 +4377,180 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "agents.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.send": {
+        parameters: {
+            query: {
+                offset: number;
+                total?: number | null;
+            };
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Received"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PollRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PollAnswer"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "audit.list": {
         parameters: {
             query?: {

@@ -20,9 +20,13 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 READS_THAT_COUNT = frozenset({"datasets.export", "audit.export"})
 """Reads that take data out of the platform."""
 QUESTIONS = frozenset(
-    {"jobs.inspect", "jobs.preflight", "schedules.explain", "deployments.predict"}
+    {
+        *("jobs.inspect", "jobs.preflight", "schedules.explain", "deployments.predict"),
+        *("agents.poll", "agents.send"),
+    }
 )
-"""Operations that change nothing, though their bodies make them POST."""
+"""Operations that change nothing, though their bodies make them POST; and what an agent says all
+the time about a job that it has taken, which is recorded."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 

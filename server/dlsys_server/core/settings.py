@@ -81,6 +81,9 @@ class Settings(BaseSettings):
     launcher_socket: Path = Field(
         Path("/run/dlsys-launcher/socket"), description="Where the root helper listens."
     )
+    agent_lost_seconds: float = Field(
+        60, ge=20, description="A job whose agent is silent for so long is lost."
+    )
     executor: Literal["local"] = Field("local", description="Where jobs run.")
     idle_seconds: float = Field(
         900, description="End this long after the last use when nothing runs; 0: never."

@@ -19,7 +19,6 @@ from typing import Any, Literal
 from dlsys_server.core.settings import Settings
 
 from .accounts import Accounts
-from .environment import inherited_environment
 from .places import Here, Place, attempts_root
 from .tables import JobRow
 from .warm import Warm
@@ -79,9 +78,10 @@ class Attempts:
             "DLSYS_CHECKPOINT_DIR": f"{own}/checkpoints",
             **(account.environment() if account else {}),
         }
+        handed = self.place.hand_over(job, self.folder(job))
         spec = {
-            **self.place.hand_over(job, self.folder(job)),
-            "env": {**inherited_environment(), **env, **own_variables},
+            **handed,
+            "env": {**handed["env"], **env, **own_variables},
             "cwd": str(own / "work"),
             "timeout": job.timeout_seconds,
             "grace": TIMEOUT_GRACE,

@@ -67,10 +67,14 @@ class Dispatcher:
         if self.launcher.blocked():
             return
         now = time.time()
+        owners = {job.owner for job in view.waiting.values()}
+        elsewhere = {owner for owner in owners if self.launcher.waits_for(owner)}
         ready = [
             job
             for job in view.waiting.values()
-            if job.id not in upstreams.blocking and (job.not_before or 0.0) <= now
+            if job.id not in upstreams.blocking
+            and (job.not_before or 0.0) <= now
+            and job.owner not in elsewhere
         ]
         # The same queue gives the same answer, but for forecasts and shares, which change slowly.
         asked = (view.stamp, len(ready))

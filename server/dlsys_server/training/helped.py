@@ -19,7 +19,7 @@ from dlsys_server.core.settings import Settings
 from jupyter_dlsys.contract.system import LauncherName, PartHealth
 
 from .accounts import Account, Accounts
-from .places import Here, open_the_way, runner
+from .places import Here, open_the_way, plain
 from .tables import JobRow
 from .warm import Warm
 
@@ -81,7 +81,7 @@ class Helped(Here):
         user = self.account(job.owner).name
         open_the_way(self.settings, folder)
         about = {"socket": str(self.socket), "user": user, "job": job.id, "attempt": job.attempt}
-        return {"command": runner(folder / "job"), "account": None, "launcher": about}
+        return {**plain(folder), "launcher": about}
 
     def start_warm(self, job: JobRow, folder: Path) -> str:
         """Never."""

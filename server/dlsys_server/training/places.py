@@ -19,6 +19,7 @@ from dlsys_server.core.settings import Settings
 from jupyter_dlsys.contract.system import LauncherName, PartHealth
 
 from .accounts import Account, Accounts, sandboxed
+from .environment import inherited_environment
 from .programs import supervisor
 from .tables import JobRow
 from .warm import Warm
@@ -48,7 +49,7 @@ class Place(Protocol):
         ...
 
     def hand_over(self, job: JobRow, folder: Path) -> dict[str, Any]:
-        """Make the prepared folder the job's; what of it goes into spec.json."""
+        """Make the prepared folder the job's; `command`, `account`, `env` and more of spec.json."""
         ...
 
     def start(self, job: JobRow, folder: Path) -> None:
@@ -101,16 +102,14 @@ class Here:
 
     def hand_over(self, job: JobRow, folder: Path) -> dict[str, Any]:
         """The job's own folder becomes its account's."""
-        account, own = self.account(job.owner), folder / "job"
-        command = runner(own)
+        account, own, handed = self.account(job.owner), folder / "job", plain(folder)
         if self.settings.sandbox == "bwrap":
-            command = sandboxed(command, self.settings.home, own)
-        if account is None:
-            return {"command": command, "account": None}
-        open_the_way(self.settings, folder)
-        account.give(own)
-        numbers = [account.uid, account.gid, list(account.groups)]
-        return {"command": command, "account": numbers}
+            handed["command"] = sandboxed(handed["command"], self.settings.home, own)
+        if account is not None:
+            open_the_way(self.settings, folder)
+            account.give(own)
+            handed["account"] = [account.uid, account.gid, list(account.groups)]
+        return handed
 
     def start(self, job: JobRow, folder: Path) -> None:
         """By the zygote, or as a new program. The lock in the folder admits only one."""
@@ -170,9 +169,10 @@ def attempts_root(settings: Settings) -> Path:
     return settings.attempts_folder or settings.home / "attempts"
 
 
-def runner(own: Path) -> list[str]:
-    """The program that runs a job."""
-    return [sys.executable, "-m", "jupyter_dlsys.runtime.runner", str(own)]
+def plain(folder: Path) -> dict[str, Any]:
+    """What spec.json says of a job in the platform's own Python environment."""
+    command = [sys.executable, "-m", "jupyter_dlsys.runtime.runner", f"{folder}/job"]
+    return {"command": command, "account": None, "env": inherited_environment()}
 
 
 def open_the_way(settings: Settings, folder: Path) -> None:

@@ -17,6 +17,8 @@ from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.system import PartHealth
 
 from .accounts import Accounts
+from .agent_service import AgentService
+from .agents import Agents
 from .allowances import Allowances
 from .announcing import Announcer
 from .attempts import Attempts
@@ -91,6 +93,13 @@ class TrainingRoom:
         watch = QuotaWatch(leadership.leader_database, near.quotas, self.announcer)
         self.scheduler = Scheduler(leadership, self.capacity, launcher, settler, dispatcher, watch)
         self.bell = Doorbell(self.attempts.root, self.scheduler.wake)
+        self.agents = AgentService(
+            database,
+            self.attempts,
+            leadership.worker,
+            settings.job_disk_bytes,
+            self.scheduler.wake,
+        )
         self.compute = self._compute()
         self.repeater = Repeater(database, self.announcer, self.checkpoints, self.gate)
 
@@ -113,7 +122,7 @@ class TrainingRoom:
         turns = Turns(self.capacity, allowances, durations, shares)
         self.gate = Gate(database, self.near.quotas, durations)
         dispatcher = Dispatcher(leadership, gatherer, turns, launcher, self.announcer)
-        return Explainer(database, gatherer, turns, launcher.blocked), dispatcher
+        return Explainer(database, gatherer, turns, launcher), dispatcher
 
     def _settler(self, leadership: Leadership, launcher: Launcher) -> Settler:
         own, worker = leadership.own_database, leadership.worker
@@ -161,8 +170,10 @@ class TrainingRoom:
 
 def place_of(settings: Settings, warm: Warm, accounts: Accounts) -> Place:
     """Where attempts run, as the setting `launcher` says."""
-    places: dict[str, type[Here]] = {"platform": Here, "helper": Helped}
-    return places[settings.launcher](settings, warm, accounts)
+    if settings.launcher == "agent":
+        return Agents(settings)
+    kind = Helped if settings.launcher == "helper" else Here
+    return kind(settings, warm, accounts)
 
 
 def _of_thread(name: str, error: str) -> PartHealth:

@@ -19,6 +19,11 @@ ROOT = Path(__file__).parents[3]
 TYPESCRIPT = ROOT / "labextension" / "src" / "api" / "operations.ts"
 NOT_IN_THE_PANEL = {
     # what programs and jobs call, not people at a page
+    "agents.poll",
+    "agents.take",
+    "agents.read",
+    "agents.send",
+    "agents.finish",
     "projects.show",
     "system.shutdown",
     "uploads.show",

@@ -34,6 +34,9 @@ class Launched(list):
     def launch(self, job_id: str) -> None:
         self.append(job_id)
 
+    def waits_for(self, owner: str) -> str:
+        return ""
+
     def blocked(self) -> str:
         return ""
 
@@ -55,7 +58,7 @@ class Queue:
         self.dispatcher = Dispatcher(
             leadership, gatherer, turns, self.launched, Announcer(self.events)
         )
-        self.explainer = Explainer(self.database, gatherer, turns, self.launched.blocked)
+        self.explainer = Explainer(self.database, gatherer, turns, self.launched)
 
     def add(self, state: str = "queued", **values) -> str:
         return self.add_all([{"state": state, **values}])[0]
