@@ -49,7 +49,7 @@ export function MembersView(props: IMembersView): React.ReactElement {
           </>
         ) : null}
       </p>
-      {refused ? <p className="jp-dlsys-Weak">{refused}</p> : null}
+      {refused ? <p className="jp-dlsys-Weak">{trans.__('To change this: %1', refused)}</p> : null}
       {problem ? <ProblemNote problem={problem} /> : null}
       {props.last ? <LastChange change={props.last} onUndo={() => act(props.onUndo())} /> : null}
       <div className="jp-dlsys-Scroll">
