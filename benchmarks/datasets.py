@@ -38,9 +38,12 @@ from dlsys_server.core.events import EventLog
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import open_store
 from dlsys_server.core.tables import Base
+from dlsys_server.datasets.sealing import DataKey, Sealer
 from dlsys_server.datasets.service import DatasetService
+from dlsys_server.datasets.showing import Shower
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.datasets.uploads import UploadService
+from dlsys_server.datasets.viewing import Views
 from dlsys_server.metadata.lineage import LineageService
 from jupyter_dlsys.client.readers import SnapshotReader
 from jupyter_dlsys.contract.datasets import (
@@ -72,9 +75,11 @@ class Room:
         events, lineage = EventLog(database), LineageService(database)
         store = open_store(self.settings.effective_store_url)
         self.uploads = UploadService(self.settings)
-        quotas, common = QuotaService(database, {}), (database, events, store, self.settings)
-        self.datasets = DatasetService(*common, self.uploads, lineage, quotas)
-        self.snapshots = SnapshotService(*common, lineage, quotas)
+        shower = Shower(store, Sealer(DataKey(home)))
+        shown = (QuotaService(database, {}), Views(lambda _name: ME), shower)
+        common = (database, events, self.settings)
+        self.datasets = DatasetService(*common, self.uploads, lineage, *shown)
+        self.snapshots = SnapshotService(*common, lineage, *shown)
 
     def create(self, name: str) -> None:
         body = CreateDataset(name=name, kind="text-classification")

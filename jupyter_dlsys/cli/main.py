@@ -42,8 +42,8 @@ app = typer.Typer(
 for group in (system.app, operating.top, submitting.top, models.top, deployments.top):
     app.registered_commands += group.registered_commands
 app.add_typer(projects.app, name="projects")
-app.add_typer(quotas.app, name="quotas")
 app.add_typer(tokens.app, name="tokens")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(audit.app, name="audit")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

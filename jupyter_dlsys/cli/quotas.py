@@ -83,7 +83,8 @@ def set_quota(
     if not changed:
         raise typer.BadParameter("name at least one limit, e.g. --gpu-hours 100")
     client = session.client().quotas
-    known = next((q for q in client.list() if (q.kind, q.name) == (kind.value, name)), None)
+    there = {(quota.kind, quota.name): quota for quota in client.list()}
+    known = there.get((kind.value, name)) or there.get((kind.value, "*"))
     before: dict[Resource, Any] = {}
     if known is not None:
         before = {resource: getattr(known.limits, resource) for resource in RESOURCES}
@@ -136,13 +137,13 @@ def _draw(found: list[Quota]) -> None:
     from rich.text import Text
 
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("kind", "name", "GPU-hours", "jobs", "storage", "endpoints", "set by"):
-        drawn.add_column(heading, overflow="fold", no_wrap=heading not in ("name", "set by"))
+    for heading in ("whose", "GPU-hours", "jobs", "storage", "endpoints", "set by"):
+        drawn.add_column(heading, overflow="fold", no_wrap=heading not in ("whose",))
     for quota in found:
         used = {use.resource: use for use in quota.use}
         cells = [_cell(used.get(r), getattr(quota.limits, r), r) for r in RESOURCES]
         by = Text("as *" if quota.inherited else quota.set_by or "settings", style="dim")
-        drawn.add_row(Text(quota.kind), Text(quota.name), *cells, by)
+        drawn.add_row(Text(f"{quota.kind} {quota.name}"), *cells, by)
     session.console().print(drawn)
 
 
@@ -151,7 +152,7 @@ def _cell(use: Use | None, limit: float | None, resource: Resource) -> Any:
     from rich.text import Text
 
     if use is None:
-        return Text("no limit" if limit is None else _amount(limit, resource), style="dim")
+        return Text("–" if limit is None else _amount(limit, resource), style="dim")
     if use.limit is None:
         return Text(_amount(use.used, resource), style="dim")
     part = min(1.0, use.used / use.limit) if use.limit else 1.0

@@ -36,7 +36,7 @@ class SourceFile(Request):
 class InputRequest(Request):
     """A dataset bound to a name of the job. Every field but `dataset` as in a snapshot."""
 
-    dataset: str = Field(description="name, name@v3, name@tag or name@sha256:…")
+    dataset: str = Field(description="name, name@v3, name@tag, name@sha256:…; project/name")
     tags: dict[str, str] = {}
     where: str | None = None
     columns: list[str] | None = None
@@ -95,6 +95,7 @@ class JobInput(Answer):
     dataset: str
     version: int
     snapshot: str
+    project: str | None = Field(None, description="Of the dataset, where it is another one.")
 
 
 class JobProgress(Answer):

@@ -24,10 +24,15 @@ from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import ObjectStore, open_store
+from dlsys_server.datasets.naming import Names
+from dlsys_server.datasets.policies import PolicyService
+from dlsys_server.datasets.sealing import DataKey, Sealer
 from dlsys_server.datasets.service import DatasetService
+from dlsys_server.datasets.showing import Shower
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.datasets.storage import Measuring, stored
 from dlsys_server.datasets.uploads import UploadService
+from dlsys_server.datasets.viewing import Views
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.mlflow.child import MlflowChild
 from dlsys_server.metadata.mlflow.client import MlflowClient
@@ -59,11 +64,12 @@ class Parts:
     identity: Identity
     audit: AuditLog
     projects: ProjectService
-    quotas: QuotaService
     tokens: ProgramTokens
+    quotas: QuotaService
     uploads: UploadService
     datasets: DatasetService
     snapshots: SnapshotService
+    policies: PolicyService
     lineage: LineageService
     child: MlflowChild
     client: MlflowClient
@@ -77,6 +83,11 @@ class Parts:
     serving: ServingService
     measuring: Measuring
     version: str
+
+    @property
+    def names(self) -> Names:
+        """Which names of datasets callers may hear."""
+        return self.snapshots.names
 
     async def start(self) -> None:
         """Bring the schema up to date and start what runs beside the API."""
@@ -164,13 +175,17 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     child, client, recorder, proxy = _mlflow(settings, database, events, lineage, identity)
     metadata = MetadataService(database, bridge, child, client, recorder)
     uploads = UploadService(settings, partial(quotas.ask, "storage_bytes"))
-    datasets = DatasetService(database, events, store, settings, uploads, lineage, quotas)
-    snapshots = SnapshotService(database, events, store, settings, lineage, quotas)
+    views = Views(identity.person)
+    kept = (database, events, settings)
+    shower = _shower(settings, store)
+    datasets = DatasetService(*kept, uploads, lineage, quotas, views, shower)
+    snapshots = SnapshotService(*kept, lineage, quotas, views, shower)
     near = Neighbours(settings, database, store, events, snapshots, metadata, lineage, url, quotas)
     room = TrainingRoom(near)
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
-    snapshots.allowed = training.has_snapshot
+    snapshots.bound_by(training.has_snapshot)
+    lineage.seen = snapshots.names.nodes
     control = GatewayControl(settings.folder("gateway"), settings.host, settings.gateway_port)
     models = settings.folder("models")
     programs = ProgramTokens(database, projects, identity)
@@ -189,11 +204,12 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
         identity,
         AuditLog(database, AuditKey(settings.home, settings.audit_key.get_secret_value())),
         projects,
-        quotas,
         programs,
+        quotas,
         uploads,
         datasets,
         snapshots,
+        PolicyService(database, events, store, views),
         lineage,
         child,
         client,
@@ -217,6 +233,10 @@ def _access(
     quotas = QuotaService(database, defaults_of(settings))
     quotas.meters["storage_bytes"].append(stored)
     return projects, quotas, identity_of(settings, database, projects, secret)
+
+
+def _shower(settings: Settings, store: ObjectStore) -> Shower:
+    return Shower(store, Sealer(DataKey(settings.home, settings.data_key.get_secret_value())))
 
 
 def _mlflow(

@@ -13,5 +13,6 @@ Files of the attempt folder (local disk):
                  only job/error.json {"ename", "evalue", "cell", "message", "reason"?}
 
 `files` (lock, verdict), `processes` (who belongs to the attempt), `account` (whose rights),
-`limits` (memory, processes, disk), `attempt` (the life of one attempt).
+`limits` (memory, processes, disk), `remote` (a job that the launcher started), `attempt` (the life
+of one attempt).
 """

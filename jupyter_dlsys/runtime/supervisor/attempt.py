@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from . import endings
+from . import endings, remote
 from .account import Account, drop_to
 from .files import known_error, last_line, read, ring, take_lock, verdict, write_atomic
 from .limits import Limits, lower
@@ -35,7 +35,8 @@ OVER = {"out-of-memory", "too-many-processes", "disk-full"}
 
 class Spec(TypedDict, total=False):
     """spec.json. `grace`: seconds from SIGTERM to SIGKILL at a timeout; `cancel_grace`: at a
-    cancel. `account`: uid, gid, groups; null: the platform's own."""
+    cancel. `account`: uid, gid, groups; null: the platform's own. `launcher`: {socket, user, job,
+    attempt} when the launcher starts it instead of us."""
 
     command: list[str]
     env: dict[str, str | None]
@@ -45,6 +46,7 @@ class Spec(TypedDict, total=False):
     cancel_grace: float
     limits: dict[str, int | None]
     account: list[Any] | None
+    launcher: dict[str, Any] | None
 
 
 Starter = Callable[[Spec, Limits, str], int]
@@ -166,6 +168,19 @@ def describe(
     return "user-error", f"Ended with exit code {exit_code}" + (f": {line}" if line else "")
 
 
+def begin(starter: Starter, spec: Spec, limits: Limits) -> Tree:
+    """The job's processes, started by us or by the launcher."""
+    cookie = os.urandom(16).hex()
+    if not spec.get("launcher"):
+        tree = Tree(0)
+        tree.main = starter(spec, limits, cookie)
+        return tree
+    far = remote.start(spec, os.environ.get(WHY_COLD, ""), environment(spec, cookie))
+    limits.watch_from_afar(far)
+    note_start(far.main, cookie, [])
+    return far
+
+
 def supervise(starter: Starter) -> None:
     write_atomic("pid", str(os.getpid()))
     spec: Spec = json.loads(read("spec.json"))
@@ -173,11 +188,10 @@ def supervise(starter: Starter) -> None:
     if early or os.path.exists("cancel"):
         verdict(-1, "cancelled", "Cancelled before it started")
         return
-    limits = Limits(spec.get("limits") or {})
-    tree = Tree(0)
+    limits, tree = Limits(spec.get("limits") or {}, ours=not spec.get("launcher")), Tree(0)
     why, killed = None, False
     try:
-        tree.main = starter(spec, limits, os.urandom(16).hex())
+        tree = begin(starter, spec, limits)
         ring()
         why, killed = watch(tree, limits, spec)
     finally:

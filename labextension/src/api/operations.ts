@@ -49,7 +49,11 @@ const datasets = {
     c.json<T.Upload>('PUT', c.scoped('uploads', upload), { query: { offset }, body }),
   'uploads.remove': (c: Client, upload: string) =>
     c.json<void>('DELETE', c.scoped('uploads', upload)),
-  'datasets.list': (c: Client, query: T.IPaging = {}) =>
+  'datasets.policy': (c: Client, name: string) =>
+    c.json<T.Policy>('GET', c.scoped('datasets', name, 'policy')),
+  'datasets.set_policy': (c: Client, name: string, json: T.PolicyRequest) =>
+    c.json<T.Policy>('PUT', c.scoped('datasets', name, 'policy'), { json }),
+  'datasets.list': (c: Client, query: T.IPaging & { shared?: boolean } = {}) =>
     c.json<T.IPage<T.Dataset>>('GET', c.scoped('datasets'), { query: { ...query } }),
   'datasets.create': (c: Client, json: T.CreateDataset) =>
     c.json<T.Dataset>('POST', c.scoped('datasets'), { json, headers: key() }),

@@ -179,7 +179,9 @@ export interface paths {
         };
         /**
          * List Datasets
-         * @description Datasets, most recently changed first.
+         * @description Datasets, most recently changed first; `shared`: of other projects, shared with the caller.
+         *
+         *     They are then read in their own project's routes.
          */
         get: operations["datasets.list"];
         put?: never;
@@ -295,6 +297,30 @@ export interface paths {
          */
         get: operations["datasets.export"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/datasets/{name}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Policy
+         * @description Who may see the dataset and what of it, and what that means for the caller.
+         */
+        get: operations["datasets.policy"];
+        /**
+         * Set Policy
+         * @description Say who may see the dataset and what of it; its owner and maintainers may. Counts at once.
+         */
+        put: operations["datasets.set_policy"];
         post?: never;
         delete?: never;
         options?: never;
@@ -1568,6 +1594,28 @@ export interface components {
             column: string;
         };
         /**
+         * ColumnMask
+         * @description A column whose values only some roles see.
+         */
+        ColumnMask: {
+            /** Column */
+            column: string;
+            /**
+             * Method
+             * @default null
+             * @enum {string}
+             */
+            method: "null" | "redact" | "hash";
+            /**
+             * Roles
+             * @description Who sees the values themselves.
+             * @default [
+             *       "maintainer"
+             *     ]
+             */
+            roles: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[];
+        };
+        /**
          * ColumnStatistics
          * @description What a person asks of a column first; fields that make no sense for its type are null.
          */
@@ -2154,7 +2202,7 @@ export interface components {
             columns?: string[] | null;
             /**
              * Dataset
-             * @description name, name@v3, name@tag or name@sha256:…
+             * @description name, name@v3, name@tag, name@sha256:…; project/name
              */
             dataset: string;
             /**
@@ -2193,6 +2241,13 @@ export interface components {
              * @description Which OS account jobs run as, in words.
              */
             account: string;
+            /**
+             * Launcher
+             * @description Who starts jobs.
+             * @default platform
+             * @enum {string}
+             */
+            launcher: "platform" | "helper" | "agent";
             /**
              * Memory
              * @enum {string}
@@ -2418,6 +2473,11 @@ export interface components {
         JobInput: {
             /** Dataset */
             dataset: string;
+            /**
+             * Project
+             * @description Of the dataset, where it is another one.
+             */
+            project?: string | null;
             /** Snapshot */
             snapshot: string;
             /** Version */
@@ -2971,6 +3031,103 @@ export interface components {
             line?: number | null;
         };
         /**
+         * Policy
+         * @description The policy of a dataset and what it means for the caller.
+         */
+        Policy: {
+            /** Dataset */
+            dataset: string;
+            /**
+             * Export
+             * @description Roles that may export; null: all who may read; []: nobody.
+             */
+            export?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[] | null;
+            /**
+             * Filtered
+             * @description Whether rows are hidden from the caller.
+             * @default false
+             */
+            filtered: boolean;
+            /**
+             * Filters
+             * @default []
+             */
+            filters: components["schemas"]["RowFilter"][];
+            /**
+             * Groups
+             * @default []
+             */
+            groups: string[];
+            /**
+             * Masked
+             * @description Columns whose values the caller does not see.
+             * @default []
+             */
+            masked: string[];
+            /**
+             * Masks
+             * @default []
+             */
+            masks: components["schemas"]["ColumnMask"][];
+            /**
+             * May Change
+             * @default false
+             */
+            may_change: boolean;
+            /**
+             * May Export
+             * @default true
+             */
+            may_export: boolean;
+            /** Owner */
+            owner: string;
+            /** Set At */
+            set_at?: string | null;
+            /**
+             * Set By
+             * @default
+             */
+            set_by: string;
+            /**
+             * Visibility
+             * @default project
+             * @enum {string}
+             */
+            visibility: "private" | "project" | "groups" | "organisation";
+        };
+        /**
+         * PolicyRequest
+         * @description The whole policy of a dataset, instead of the one it has.
+         */
+        PolicyRequest: {
+            /**
+             * Export
+             * @description Roles that may export; null: all who may read; []: nobody.
+             */
+            export?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[] | null;
+            /**
+             * Filters
+             * @default []
+             */
+            filters: components["schemas"]["RowFilter"][];
+            /**
+             * Groups
+             * @default []
+             */
+            groups: string[];
+            /**
+             * Masks
+             * @default []
+             */
+            masks: components["schemas"]["ColumnMask"][];
+            /**
+             * Visibility
+             * @default project
+             * @enum {string}
+             */
+            visibility: "private" | "project" | "groups" | "organisation";
+        };
+        /**
          * PredictRequest
          * @description Inputs by name: lists of equal length, one entry an example.
          */
@@ -3185,6 +3342,19 @@ export interface components {
              * @description Hard limit; none when null.
              */
             memory_bytes?: number | null;
+        };
+        /**
+         * RowFilter
+         * @description Rows that these roles see; who has no filter of their own role sees all.
+         */
+        RowFilter: {
+            /** Roles */
+            roles: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[];
+            /**
+             * Where
+             * @description As in `snapshot --where`.
+             */
+            where: string;
         };
         /**
          * Rows
@@ -4282,6 +4452,7 @@ export interface operations {
     "datasets.list": {
         parameters: {
             query?: {
+                shared?: boolean;
                 limit?: number;
                 cursor?: string | null;
             };
@@ -4577,6 +4748,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets.policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets.set_policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
                 };
             };
             /** @description Problem details (RFC 9457) */

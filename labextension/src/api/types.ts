@@ -97,6 +97,10 @@ export type Use = Schemas['Use'];
 
 export type Role = Schemas['MemberRequest']['role'];
 export type Member = Schemas['Member'];
+export type Policy = Schemas['Policy'];
+export type PolicyRequest = Schemas['PolicyRequest'];
+export type ColumnMask = Schemas['ColumnMask'];
+export type RowFilter = Schemas['RowFilter'];
 export type Permission = Schemas['Permission'];
 
 export type Health = Schemas['Health'];

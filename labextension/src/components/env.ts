@@ -14,6 +14,9 @@ export interface IEnv {
   rendermime: IRenderMimeRegistry | null;
   /** Whose things these are; '' where there is but one project. */
   project: string;
+  /** Somebody else's project, of which only this is shared; `current` is where one works. */
+  guest: boolean;
+  current: string;
   open(target: Target): void;
   copy(text: string): void;
   /** Why this person may not do an operation in the project; '' for what is allowed. */
@@ -26,6 +29,8 @@ export const EnvContext = React.createContext<IEnv>({
   dark: false,
   rendermime: null,
   project: '',
+  guest: false,
+  current: '',
   open: () => undefined,
   copy: () => undefined,
   whyNot: () => ''

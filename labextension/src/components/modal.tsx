@@ -16,6 +16,7 @@ export function Modal(props: {
   React.useEffect(() => {
     const node = ref.current;
     node?.showModal();
+    node?.querySelector('input')?.focus();
     return () => node?.close();
   }, []);
   return (

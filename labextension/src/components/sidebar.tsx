@@ -1,7 +1,5 @@
 import {
   addIcon,
-  caretDownIcon,
-  caretRightIcon,
   fileUploadIcon,
   historyIcon,
   kernelIcon,
@@ -9,7 +7,6 @@ import {
   offlineBoltIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
-import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
 import type {
@@ -22,20 +19,15 @@ import type {
   Schedule,
   Worker
 } from '../api/types';
+import { fullName } from '../models/session';
 import { AdminLink } from './adminLink';
-import { Badge, Button, EmptyState, Skeleton } from './basics';
+import { Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
+import { Group } from './group';
+import type { IListState } from './group';
 import { ProblemNote } from './problem';
 import { ProjectHead } from './projectHead';
-import type { Tone } from './words';
 import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow, ScheduleRow } from './sidebarRows';
-
-export interface IListState<T> {
-  items: readonly T[];
-  loaded: boolean;
-  more: boolean;
-  problem: Problem | null;
-}
 
 export interface ISidebar {
   /** The current one; null where there is but one. */
@@ -43,6 +35,8 @@ export interface ISidebar {
   state: 'starting' | 'ready' | 'unavailable';
   problem: Problem | null;
   datasets: IListState<Dataset>;
+  /** Of other projects, shared with this person. */
+  shared: readonly Dataset[];
   jobs: IListState<Job>;
   models: IListState<Model>;
   endpoints: IListState<Deployment>;
@@ -177,11 +171,15 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
 
 function DataSection(props: ISidebar & { keep: (name: string) => boolean }): React.ReactElement {
   const { trans, open } = useEnv();
+  const shared = props.shared.filter(dataset => props.keep(fullName(dataset)));
+  const { loaded, more, problem } = props.datasets;
+  const state = { loaded, more, problem };
+  const all = [...props.datasets.items, ...props.shared];
   return (
     <Group
       title={trans.__('Data')}
       count={props.datasets.items.length}
-      list={props.datasets}
+      list={{ ...state, items: all }}
       empty={
         <EmptyState
           icon={spreadsheetIcon}
@@ -211,6 +209,14 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
         .map(dataset => (
           <DatasetRow key={dataset.name} dataset={dataset} />
         ))}
+      {shared.length ? (
+        <li className="jp-dlsys-Sub" role="presentation">
+          {trans.__('Shared with me')}
+        </li>
+      ) : null}
+      {shared.map(dataset => (
+        <DatasetRow key={fullName(dataset)} dataset={dataset} from={dataset.project} />
+      ))}
     </Group>
   );
 }
@@ -278,55 +284,6 @@ function ComputeSection(props: { workers: readonly Worker[]; queued: number }): 
         <ComputeRows key={worker.name} worker={worker} />
       ))}
     </Group>
-  );
-}
-
-function Group(props: {
-  title: string;
-  count: number;
-  live?: string;
-  tone?: Tone;
-  list: IListState<unknown>;
-  empty: React.ReactNode;
-  action?: { icon: LabIcon; label: string; needs?: string; run: () => void };
-  children: React.ReactNode;
-}): React.ReactElement {
-  const { trans } = useEnv();
-  const [open, setOpen] = React.useState(true);
-  const id = React.useId();
-  const Caret = open ? caretDownIcon : caretRightIcon;
-  const { list } = props;
-  return (
-    <section className="jp-dlsys-Group" aria-labelledby={id}>
-      <header>
-        <button type="button" aria-expanded={open} data-row onClick={() => setOpen(!open)}>
-          <Caret.react tag="span" className="jp-dlsys-Caret" />
-          <span id={id}>{props.title}</span>
-          <span className="jp-dlsys-Count">{props.count}</span>
-          {props.live ? <Badge tone={props.tone ?? 'busy'} text={props.live} /> : null}
-        </button>
-        {props.action ? (
-          <Button
-            kind="quiet"
-            iconOnly
-            icon={props.action.icon}
-            label={props.action.label}
-            needs={props.action.needs}
-            onClick={props.action.run}
-          />
-        ) : null}
-      </header>
-      {!open ? null : list.problem ? (
-        <ProblemNote problem={list.problem} />
-      ) : !list.loaded ? (
-        <Skeleton lines={2} height={18} />
-      ) : list.items.length === 0 ? (
-        props.empty
-      ) : (
-        <ul>{props.children}</ul>
-      )}
-      {list.more ? <p className="jp-dlsys-Weak">{trans.__('Only the newest are shown.')}</p> : null}
-    </section>
   );
 }
 

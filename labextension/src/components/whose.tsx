@@ -8,17 +8,21 @@ import { useTrans } from './env';
 export function Whose(props: {
   name: string;
   project: Project | null;
-  onSwitch: () => void;
+  /** null for a project that this person is not in. */
+  onSwitch: (() => void) | null;
 }): React.ReactElement {
   const trans = useTrans();
   const title = props.project?.title;
   return (
     <div className="jp-dlsys-Whose" role="note">
       <span>
-        {trans.__('This is of the project')} <strong>{title || props.name}</strong>
+        {props.onSwitch
+          ? trans.__('This is of the project')
+          : trans.__('This is shared with you from the project')}{' '}
+        <strong>{title || props.name}</strong>
         {title ? ` (${props.name})` : null}
       </span>
-      <Button kind="quiet" label={trans.__('Switch to it')} onClick={props.onSwitch} />
+      {props.onSwitch ? <Button label={trans.__('Switch to it')} onClick={props.onSwitch} /> : null}
     </div>
   );
 }

@@ -61,6 +61,11 @@ export class Platform {
     return this.projects.items.length > 1;
   }
 
+  /** A laptop has one person: nothing is shared, and nothing is said of it. */
+  get team(): boolean {
+    return this.projects.items.some(project => project.kind === 'personal');
+  }
+
   /** Another project is the current one. */
   get switched(): ISignal<this, Session> {
     return this._switched;

@@ -24,6 +24,13 @@ export class Session {
     this.system = platform.system;
     this.permissions = new Permissions(this.client);
     this.datasets = new ListModel(p => operations['datasets.list'](this.client, p), ['dataset']);
+    this.shared = new ListModel(
+      async p =>
+        platform.team
+          ? operations['datasets.list'](this.client, { ...p, shared: true })
+          : { items: [] },
+      ['dataset']
+    );
     this.jobs = new ListModel(
       p => operations['jobs.list'](this.client, p),
       ['job.changed', 'queue']
@@ -46,6 +53,8 @@ export class Session {
   readonly system: SystemModel;
   readonly permissions: Permissions;
   readonly datasets: ListModel<Dataset>;
+  /** Datasets of other projects that are shared with this person. */
+  readonly shared: ListModel<Dataset>;
   readonly jobs: ListModel<Job>;
   readonly models: ListModel<Model>;
   readonly endpoints: ListModel<Deployment>;
@@ -59,6 +68,18 @@ export class Session {
   /** What is known of the project itself. */
   get project(): Project | null {
     return this.platform.projects.items.find(item => item.name === this.client.project) ?? null;
+  }
+
+  /** Somebody else's project, of which only a dataset is shared with this person. */
+  get guest(): boolean {
+    const { loaded, items } = this.platform.projects;
+    return loaded && items.length > 0 && !!this.client.project && !this.project;
+  }
+
+  /** Datasets to train on, those of other projects by their full name. */
+  get inputs(): readonly Dataset[] {
+    const others = this.shared.items.map(item => ({ ...item, name: fullName(item) }));
+    return [...this.datasets.items, ...others];
   }
 
   /** Connect, starting the platform when need be, and keep all lists live. */
@@ -94,6 +115,7 @@ export class Session {
     return [
       this.permissions,
       this.datasets,
+      this.shared,
       this.jobs,
       this.models,
       this.endpoints,
@@ -122,3 +144,6 @@ export class Session {
   private readonly _received = new Signal<this, IEvent>(this);
   private _live = false;
 }
+
+/** How a dataset is called outside its project. */
+export const fullName = (dataset: Dataset): string => `${dataset.project}/${dataset.name}`;

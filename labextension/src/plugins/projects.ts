@@ -56,7 +56,17 @@ function addCommands(app: JupyterFrontEnd, dlsys: IDlsys, platform: () => Platfo
         return;
       }
       const modals = await import(/* webpackChunkName: "share" */ '../widgets/projectsModal');
-      new modals.ProjectsModal(context);
+      new modals.ProjectsModal(context).present();
+    }
+  });
+  app.commands.addCommand(CommandIDs.openAccess, {
+    label: trans.__('Who Can See a Dataset…'),
+    caption: trans.__('Visibility, masked columns, hidden rows, export'),
+    describedBy: { args: { type: 'object', properties: { name: text, project: text } } },
+    execute: async args => {
+      const context = await dlsys.context(args['project'] as string | undefined);
+      const modals = await import(/* webpackChunkName: "share" */ '../widgets/policyModal');
+      new modals.PolicyModal(context, String(args['name'])).present();
     }
   });
   const shared = (): boolean => several() && platform()?.current.project?.kind === 'shared';
@@ -70,7 +80,7 @@ function addCommands(app: JupyterFrontEnd, dlsys: IDlsys, platform: () => Platfo
     execute: async args => {
       const context = await dlsys.context(args['project'] as string | undefined);
       const modals = await import(/* webpackChunkName: "share" */ '../widgets/membersModal');
-      new modals.MembersModal(context);
+      new modals.MembersModal(context).present();
     }
   });
 }

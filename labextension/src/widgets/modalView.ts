@@ -8,6 +8,10 @@ export abstract class ModalView extends View {
   constructor(context: IContext) {
     super(context);
     this.addClass('jp-dlsys-ModalHost');
+  }
+
+  /** Put it before the person. */
+  present(): void {
     Widget.attach(this, document.body);
   }
 

@@ -9,6 +9,7 @@ export class SidebarView extends View {
     super(context);
     const { session } = context;
     this.follow(session.platform.projects);
+    this.follow(session.shared);
     [session.system, session.datasets, session.jobs, session.models].forEach(m => this.follow(m));
     [session.endpoints, session.schedules].forEach(model => this.follow(model));
     void session.connect();
@@ -22,6 +23,7 @@ export class SidebarView extends View {
         state={session.system.state}
         problem={session.system.problem}
         datasets={session.datasets}
+        shared={session.shared.items}
         jobs={session.jobs}
         models={session.models}
         endpoints={session.endpoints}

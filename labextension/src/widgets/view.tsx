@@ -59,7 +59,7 @@ export abstract class View extends ReactWidget {
           <Whose
             name={project}
             project={session.project}
-            onSwitch={() => platform.switch(project)}
+            onSwitch={session.guest ? null : () => platform.switch(project)}
           />
         ) : null}
         {this.body()}
@@ -85,7 +85,8 @@ export abstract class View extends ReactWidget {
   /** Whether this is of another project than the current one. */
   private get _foreign(): boolean {
     const { platform, session } = this.context;
-    return this.ofProject && platform.several && platform.current !== session;
+    const several = platform.several || session.guest;
+    return this.ofProject && several && platform.current !== session;
   }
 
   /** Another project, other projects, or other rights in this one. */
@@ -109,9 +110,12 @@ export abstract class View extends ReactWidget {
     const { platform, session, themes, trans, rendermime, open, copy } = this.context;
     const theme = themes?.theme ?? '';
     const dark = !!theme && !themes?.isLight(theme);
-    const project = platform.several ? session.client.project : '';
-    const whyNot = (operation: string): string => session.permissions.whyNot(operation);
-    return { trans, theme, dark, rendermime, project, open, copy, whyNot };
+    const { guest } = session;
+    const project = platform.several || guest ? session.client.project : '';
+    const current = platform.current.client.project;
+    const stranger = guest ? trans.__('You are not in the project %1', project) : '';
+    const whyNot = (operation: string): string => stranger || session.permissions.whyNot(operation);
+    return { trans, theme, dark, rendermime, project, guest, current, open, copy, whyNot };
   }
 
   private readonly _live: ILive[] = [];

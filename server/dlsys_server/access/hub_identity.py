@@ -9,7 +9,7 @@ from .hub import Hub, HubUser
 from .issued import Issued
 from .memory import Memory
 from .principals import Principal
-from .projects import ProjectService, personal
+from .projects import ProjectService, personal, rights_of
 from .scopes import Scope, expand
 from .tokens import digest
 
@@ -64,10 +64,12 @@ class HubIdentity:
 
     def _principal(self, user: HubUser) -> Principal:
         own = personal(user.name)
-        rights = dict(self._projects.rights(user.name, user.groups, user.scopes))
+        held = self._projects.held(user.name, user.groups, user.scopes)
+        rights = dict(rights_of(held, user.scopes))
         if user.kind == "user" and user.scopes:
             self._projects.ensure(own, user.name, "personal")
         else:
             rights.pop(own, None)
-        groups = frozenset(user.groups)
-        return Principal(user.name, user.kind, own, rights, user.scopes, groups=groups)
+        return Principal(
+            user.name, user.kind, own, rights, user.scopes, roles=held, groups=user.groups
+        )

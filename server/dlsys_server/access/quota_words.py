@@ -63,8 +63,10 @@ class Standing:
 
     def remedy(self) -> str:
         """'Ask ada for more, or wait until 1 December.'"""
-        whom = self.set_by or "an administrator of the platform"
-        return f"Ask {whom} for more, or {self._other_way()}."
+        ask = f"Ask {self.set_by or 'an administrator of the platform'} for more"
+        if self.kind == "user" and self.set_by == self.name:
+            ask = f"Give yourself more (`dlsys quotas set user {self.name} …`)"
+        return f"{ask}, or {self._other_way()}."
 
     def _other_way(self) -> str:
         if self.resource == "gpu_hours":

@@ -19,6 +19,7 @@ from jupyter_dlsys.contract.access import (
 )
 from jupyter_dlsys.contract.system import Health, Whoami
 
+from .hearing import Hearing
 from .projects import ProjectService
 from .routing import Caller, RoomRouter, service
 from .scopes import Scope
@@ -121,7 +122,8 @@ def events(
     """
     log = request.app.state.events
     readable = caller.projects_with(Scope.READ)
-    wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()))
+    hearing = Hearing(request, caller)
+    wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()), hearing)
     return event_stream(request, log, log.last() if since is None else since, wanted)
 
 

@@ -74,6 +74,8 @@ OPERATIONS: dict[str, Scope] = {
     "datasets.diff": Scope.READ,
     "datasets.tag": Scope.WRITE,
     "datasets.untag": Scope.WRITE,
+    "datasets.policy": Scope.READ,
+    "datasets.set_policy": Scope.WRITE,
     "snapshots.create": Scope.READ,
     "snapshots.list": Scope.READ,
     "snapshots.show": Scope.READ,
@@ -122,6 +124,23 @@ OPERATIONS: dict[str, Scope] = {
 
 JOB_OPERATIONS = frozenset({"system.whoami", "snapshots.show", "snapshots.chunk"})
 """What a job's token may call besides MLflow; reads are limited to its bound snapshots."""
+
+SHARED_OPERATIONS = frozenset(
+    {
+        "datasets.show",
+        "datasets.history",
+        "datasets.version",
+        "datasets.rows",
+        "datasets.export",
+        "datasets.diff",
+        "datasets.policy",
+        "snapshots.create",
+        "snapshots.list",
+        "snapshots.show",
+        "snapshots.chunk",
+    }
+)
+"""What may be asked of a project that one is not in: about datasets of it that are shared."""
 
 
 def expand(scopes: frozenset[Scope]) -> frozenset[Scope]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dlsys_server.core.errors import Forbidden
-from jupyter_dlsys.contract.access import Permission, Role
+from jupyter_dlsys.contract.access import Permission
 
 from .principals import Principal
 from .roles import ROLES, that_allow
@@ -15,11 +15,10 @@ from .scopes import OPERATIONS, Scope
 
 @dataclass(frozen=True)
 class Standing:
-    """A caller in a project, the roles that count there, and who gives roles."""
+    """A caller in a project, and who gives roles there."""
 
     caller: Principal
     project: str
-    roles: Iterable[Role]
     maintainers: Sequence[str]
 
     def permissions(self) -> list[Permission]:
@@ -50,7 +49,7 @@ class Standing:
         ask = " or ".join(self.maintainers[:3]) or "an administrator of the platform"
         if not wanted:
             return "needs an administrator of the platform"
-        if any(needed in ROLES[role] for role in self.roles):
+        if any(needed in ROLES[role] for role in self.caller.roles.get(self.project, ())):
             return (
                 f"needs the right '{needed.value}', which your token does not have: "
                 "ask an administrator of the platform"

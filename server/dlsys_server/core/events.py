@@ -7,7 +7,7 @@ resumed by sequence number, over restarts too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,15 +23,20 @@ from .tables import EventRow
 
 POLL_SECONDS = 1.0
 BATCH = 500
+Told = Callable[[list[Event]], list[Event]]
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events a reader wants: of these projects, by topic prefix or by exact subject."""
+    """Which events a reader wants: of these projects, by topic prefix or by exact subject.
+
+    `told` makes of what was found what the reader may hear; it is asked each time.
+    """
 
     projects: tuple[str, ...]
     topics: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    told: Told | None = None
 
 
 class EventLog:
@@ -95,6 +100,10 @@ class EventLog:
 
     def read(self, since: int, wanted: EventFilter, limit: int = BATCH) -> list[Event]:
         """Events after `since`, oldest first."""
+        return self._read(since, wanted, limit)[0]
+
+    def _read(self, since: int, wanted: EventFilter, limit: int) -> tuple[list[Event], int]:
+        """The same, and the last one looked at."""
         query = select(EventRow).where(EventRow.seq > since, EventRow.project.in_(wanted.projects))
         alternatives = [EventRow.topic.startswith(t, autoescape=True) for t in wanted.topics]
         if wanted.subjects:
@@ -103,7 +112,9 @@ class EventLog:
             query = query.where(or_(*alternatives))
         with self.database.read() as session:
             rows = session.scalars(query.order_by(EventRow.seq).limit(limit))
-            return [_to_event(row) for row in rows]
+            found = [_to_event(row) for row in rows]
+        last = found[-1].seq if found else since
+        return (wanted.told(found) if wanted.told and found else found), last
 
     async def follow(self, since: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
         """Batches of events after `since`, for ever; an empty batch each `POLL_SECONDS` idle."""
@@ -111,10 +122,11 @@ class EventLog:
         try:
             while True:
                 wake = self._wake
-                batch = await asyncio.to_thread(self.read, since, wanted)
+                before = since
+                batch, since = await asyncio.to_thread(self._read, since, wanted, BATCH)
                 if batch:
-                    since = batch[-1].seq
                     yield batch
+                if since > before:
                     continue
                 try:
                     await asyncio.wait_for(wake.wait(), POLL_SECONDS)

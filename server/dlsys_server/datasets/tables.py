@@ -91,6 +91,21 @@ class SnapshotRow(Base):
     rows: Mapped[int] = mapped_column(Count)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(200))
+    view: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What was masked and left out when it was made; empty: nothing."""
+
+
+class PolicyRow(Base):
+    """Who may see what of a dataset; one without a row is seen whole by its project. `policy` is
+    the contract's PolicyRequest."""
+
+    __tablename__ = "dataset_policy"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    visibility: Mapped[str] = mapped_column(String(16), index=True)
+    policy: Mapped[dict[str, Any]]
+    set_by: Mapped[str] = mapped_column(String(200))
+    set_at: Mapped[datetime]
 
 
 class ChunkRow(Base):

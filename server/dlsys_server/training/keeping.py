@@ -99,6 +99,8 @@ def outputs(own: Path) -> list[str]:
     """Relative paths of regular files below `outputs` of a job's own folder, links left out."""
     folder = own / "outputs"
     found: list[str] = []
+    if folder.is_symlink():  # it would lead to somebody else's
+        return found
     for root, folders, files in os.walk(folder, followlinks=False):
         folders.sort()
         paths = (Path(root, name) for name in sorted(files))

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from dlsys_server.access.quota_words import Standing, need_words, number
+from dlsys_server.access.quota_words import CRUMB, Standing, need_words, number
 from dlsys_server.access.quotas import QuotaService, exceeded
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Forbidden
@@ -55,7 +54,7 @@ class Gate:
         )
         return Need(True, hours)
 
-    def admit(self, session: Session, owner: str, project: str, need: Need) -> Sequence[str]:
+    def admit(self, session: Session, owner: str, project: str, need: Need) -> list[str]:
         """Words of warning, where the job may not get to its end.
 
         Raises:
@@ -66,7 +65,7 @@ class Gate:
                 raise exceeded(standing, f"{standing.name} may run no jobs.")
         self.quotas.check(session, owner, project, "storage_bytes", 0)
         if not need.gpus:
-            return ()
+            return []
         standings = self.quotas.standings(session, owner, project, "gpu_hours")
         return [text for one in standings if (text := _look(session, one, need))]
 
@@ -106,8 +105,8 @@ def _look(session: Session, standing: Standing, need: Need) -> str:
     words = standing.words()
     if others >= 0.001:
         words += f", and jobs that wait or run will need at least {number(others)} more"
-    this = f"this job {need_words(need.hours)}" if need.hours else "this job needs some, too"
-    if left <= need.least + 1e-9:
+    this = f"this job {need_words(need.hours)}" if need.hours else "this job needs more"
+    if left <= need.least + CRUMB:
         raise exceeded(standing, f"{words}; {this}.")
     if need.hours is not None and need.hours.high > left:
         end = "It is stopped at the limit and can go on from its last checkpoint then."

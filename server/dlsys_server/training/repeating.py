@@ -86,7 +86,7 @@ class Repeater:
             for text in warnings:
                 self.announcer.note(session, job, text)
             answer = to_job(job)
-            answer.warnings = list(warnings)
+            answer.warnings = warnings
             idempotency.remember(session, caller.name, key, asked, answer)
         return answer
 

@@ -31,11 +31,13 @@ from .finishing import Finisher
 from .gathering import Gatherer
 from .gpu_hours import gpu_hours, left_behind, running_jobs
 from .gpus import GpuReader
+from .helped import Helped
 from .isolation import IsolationProbe
 from .keeping import Keeper
 from .launching import Launcher
 from .leading import Leadership
 from .machine import Machine
+from .places import Here, Place
 from .quota_gate import Gate
 from .quota_watch import QuotaWatch
 from .repeating import Repeater
@@ -74,15 +76,14 @@ class TrainingRoom:
         near.quotas.meters["storage_bytes"].append(left_behind)
         settings, database = near.settings, near.database
         self.announcer = Announcer(near.events)
-        self.warm, accounts = (
-            Warm(settings),
-            Accounts(settings.job_account, many=settings.identity == "hub"),
-        )
-        self.attempts = Attempts(settings, self.warm, accounts)
+        self.warm = Warm(settings)
+        accounts = Accounts(settings.job_account, many=settings.identity == "hub")
+        place = place_of(settings, self.warm, accounts)
+        self.attempts = Attempts(settings, self.warm, accounts, place)
         self.keeper = Keeper(near.store, self.attempts, settings.home / "cache")
         self.checkpoints = Checkpoints(self.keeper, self.attempts)
         self.capacity = probe_capacity(settings)
-        self.isolation = IsolationProbe(settings, accounts, self.attempts.root)
+        self.isolation = IsolationProbe(settings, accounts, self.attempts.root, place)
         leadership = Leadership.of(database, worker_name(self.attempts.root))
         launcher = self._launcher(leadership)
         self.explainer, dispatcher = self._queue(leadership, launcher)
@@ -152,9 +153,16 @@ class TrainingRoom:
         return [
             _of_thread("scheduler", self.scheduler.error),
             self.isolation.health(),
+            *filter(None, [self.attempts.place.health()]),
             self.warm.health(),
             _of_thread("usage", self.compute.sampler.error),
         ]
+
+
+def place_of(settings: Settings, warm: Warm, accounts: Accounts) -> Place:
+    """Where attempts run, as the setting `launcher` says."""
+    places: dict[str, type[Here]] = {"platform": Here, "helper": Helped}
+    return places[settings.launcher](settings, warm, accounts)
 
 
 def _of_thread(name: str, error: str) -> PartHealth:

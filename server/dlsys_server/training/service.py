@@ -21,6 +21,7 @@ from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
     Artifact,
+    InputRequest,
     InspectRequest,
     Job,
     NotebookInfo,
@@ -102,16 +103,20 @@ class TrainingService:
             admission.check_upstreams(body.after, known, project)
             warnings = self.gate.admit(session, caller.name, project, need)
             job.gpu_hours = need.least or None
-            session.add(job)
-            session.flush()
-            self.announcer.changed(session, job.id)
-            for text in (note, *warnings):
-                if text:
-                    self.announcer.note(session, job, text)
-            answer = to_job(job)
-            answer.warnings = list(warnings)
+            answer = self._add(session, job, warnings, note)
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
+        return answer
+
+    def _add(self, session: Session, job: JobRow, warnings: list[str], note: str) -> Job:
+        session.add(job)
+        session.flush()
+        self.announcer.changed(session, job.id)
+        for text in (note, *warnings):
+            if text:
+                self.announcer.note(session, job, text)
+        answer = to_job(job)
+        answer.warnings = warnings
         return answer
 
     def _row(
@@ -169,6 +174,17 @@ class TrainingService:
             InvalidInput, Refused: as `submit`.
         """
         admission.check(body, self.scheduler.capacity)
+
+    def check_inputs(
+        self, caller: Principal, project: str, inputs: dict[str, InputRequest]
+    ) -> None:
+        """Refuse inputs that the caller cannot read now, as far as that is known without reading.
+
+        Raises:
+            NotFound, InvalidInput: as `submit`.
+        """
+        for name, wanted in inputs.items():
+            self.binder.examine(caller, project, name, wanted)
 
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""
@@ -330,9 +346,22 @@ class TrainingService:
 
     def retry(self, caller: Principal, project: str, job_id: str, key: str | None) -> Job:
         """Run a job that has ended again, as a new one with its last checkpoint."""
+        self._check_bound(caller, project, job_id)
         made = self.repeater.retry(caller, project, job_id, key)
         self.scheduler.wake()
         return made
+
+    def _check_bound(self, caller: Principal, project: str, job_id: str) -> None:
+        """Who runs a job again must see the data that it was bound to.
+
+        Raises:
+            NotFound: no such job, or the caller does not see its data.
+        """
+        with self.database.read() as session:
+            inputs = find_job(session, project, job_id).inputs
+        for bound in inputs.values():
+            place = bound.get("project", project)
+            self.binder.snapshots.show(caller, place, bound["snapshot"])
 
 
 def _of_run_key(session: Session, project: str, run_key: str | None) -> JobRow | None:

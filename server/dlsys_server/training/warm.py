@@ -47,6 +47,7 @@ class Warm:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.wanted = settings.warm and settings.launcher == "platform"
         self.folder = settings.home / "zygote"
         self._child = Child(
             "warm start",
@@ -79,7 +80,7 @@ class Warm:
     def want(self) -> None:
         """A job is in sight: have a zygote soon. Callable from any thread."""
         self._used = time.monotonic()
-        if self.settings.warm and self._loop is not None and self._child.state == "off":
+        if self.wanted and self._loop is not None and self._child.state == "off":
             self._loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
@@ -171,8 +172,10 @@ class Warm:
         if health.state != "ok":
             words = {"off": "Starts with the next look at a notebook or job."}
             message = health.message or words.get(health.state, "")
-            if not self.settings.warm:
+            if not self.wanted:
                 message = "Switched off (DLSYS_WARM)."
+            if self.settings.launcher != "platform":
+                message = "Not for jobs of other accounts: a fork would have the platform's rights."
             return WarmInfo(state=health.state, message=message)
         answer = self._ask({"op": "status"}) or {}
         return WarmInfo(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlsys_server.access.principals import Principal
-from dlsys_server.access.projects import ProjectService, personal
+from dlsys_server.access.projects import ProjectService, personal, rights_of
 from dlsys_server.access.roles import ROLES, strongest, that_allow
 from dlsys_server.access.scopes import OPERATIONS, Scope, expand
 from dlsys_server.core.database import Database
@@ -30,8 +30,9 @@ def projects(tmp_path):
 
 
 def principal(projects, name, groups=(), scopes=PERSON):
-    rights = projects.rights(name, groups, scopes)
-    return Principal(name, "user", personal(name), rights, scopes, groups=frozenset(groups))
+    held = projects.held(name, groups, scopes)
+    rights = rights_of(held, scopes)
+    return Principal(name, "user", personal(name), rights, scopes, roles=held)
 
 
 @pytest.fixture
@@ -118,8 +119,8 @@ def test_a_refusal_for_the_tokens_sake_says_so(projects, root):
     projects.add_member(root, "vision", "user", "vic", "maintainer")
     weak = principal(projects, "vic", scopes=expand(frozenset({Scope.READ})))
     assert "your token" in projects.refusal(weak, "datasets.commit", "vision").detail
-    by_group = principal(projects, "dan", ["engineers"], expand(frozenset({Scope.READ})))
     projects.add_member(root, "vision", "group", "engineers", "data-engineer")
+    by_group = principal(projects, "dan", ["engineers"], expand(frozenset({Scope.READ})))
     assert "your token" in projects.refusal(by_group, "datasets.commit", "vision").detail
 
 
@@ -127,6 +128,17 @@ def test_an_administrator_maintains_shared_projects_only(projects, root):
     projects.ensure(personal("ann"), "ann", "personal")
     assert root.may(Scope.MANAGE, "vision")
     assert "u-ann" not in principal(projects, "root", scopes=EVERYTHING).projects
+
+
+def test_a_new_member_hears_of_it_in_their_own_project(projects, root):
+    before = projects.events.last()
+    projects.add_member(root, "vision", "user", "ann", "viewer")
+    projects.remove_member(root, "vision", "user", "ann")
+    heard = projects.events.read(before, EventFilter(("u-ann",)))
+    assert [(e.topic, e.subject, e.payload["role"]) for e in heard] == [
+        ("project.member", "project/vision", "viewer"),
+        ("project.member", "project/vision", None),
+    ]
 
 
 def test_the_last_maintainer_stays(projects, root):

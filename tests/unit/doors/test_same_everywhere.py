@@ -20,9 +20,6 @@ TYPESCRIPT = ROOT / "labextension" / "src" / "api" / "operations.ts"
 NOT_IN_THE_PANEL = {
     # what programs and jobs call, not people at a page
     "projects.show",
-    "projects.members",
-    "projects.add_member",
-    "projects.remove_member",
     "system.shutdown",
     "uploads.show",
     "snapshots.chunk",

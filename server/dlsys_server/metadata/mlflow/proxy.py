@@ -21,7 +21,6 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from dlsys_server.access.principals import Principal
-from dlsys_server.access.scopes import Scope
 from dlsys_server.core.errors import DlsysError
 
 from . import headers as hygiene
@@ -33,6 +32,8 @@ from .connection import WORKSPACE
 from .errors import MlflowError
 from .jobs import JobWrites
 from .page import with_preferences
+from .roles import account_of, role_from_scopes
+from .sources import refuse_foreign_source
 from .taps import Tap
 
 log = logging.getLogger(__name__)
@@ -63,30 +64,6 @@ class Upstream(Protocol):
     def socket(self) -> Path: ...
 
 
-def role_from_scopes(principal: Principal, project: str) -> str | None:
-    """MLflow role ("viewer", "member", "maintainer") of a principal in a project; None: no
-    access.
-    """
-    if project not in principal.projects:
-        return None
-    if principal.kind == "job":
-        return "member" if project == principal.project and principal.run_id else None
-    held = principal.rights[project]
-    if Scope.MANAGE in held:
-        return "maintainer"
-    if held & {Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}:
-        return "member"
-    return "viewer" if Scope.READ in held else None
-
-
-def account_of(principal: Principal) -> str:
-    """The user as whom MLflow knows a caller: a program has fewer rights than its owner, and what
-    one may must not depend on whether the other calls at the same time.
-    """
-    token = principal.token_id
-    return f"{principal.name} (program {token})" if token else principal.name
-
-
 @dataclass
 class _Call:
     """One request on its way."""
@@ -95,9 +72,14 @@ class _Call:
     path: str
     principal: Principal
     project: str
+    role: str | None
     call: str | None
     body: bytes | None = None  # None: streamed
     json: Json = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        return account_of(self.principal, self.role)
 
 
 class MlflowProxy:
@@ -154,14 +136,14 @@ class MlflowProxy:
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        raw = self._below_mount(request)
-        if raw == "":
+        if (raw := self._below_mount(request)) == "":
             return RedirectResponse("mlflow/", status_code=307)  # relative: right under any prefix
         refuse_traversal(raw.encode(), request.scope.get("query_string", b""))
         principal = request.state.principal = await self._who(request)
         project = request.state.project = self._where(request, principal)
         path = httpx.URL(f"http://localhost{raw}").path
-        call = _Call(request, path, principal, project, call_of(path))
+        role = self._role_of(principal, project)
+        call = _Call(request, path, principal, project, role, call_of(path))
         try:
             await self._until_ready()
             await self._prepare(call)
@@ -234,13 +216,12 @@ class MlflowProxy:
         if request.method not in READS and not is_file:
             call.body = await read_body(request.receive)
             call.json = read_json(call.body)
+        if call.call == "model-versions/create":
+            refuse_foreign_source(call.json, call.project)
         if principal.kind == "job":
             await self._check_job(call)
         await self._client.ensure_user(
-            account_of(principal),
-            call.project,
-            self._role_of(principal, call.project),
-            lower=principal.kind != "job",
+            call.account, call.project, call.role, lower=principal.kind != "job"
         )
 
     async def _check_job(self, call: _Call) -> None:
@@ -296,7 +277,7 @@ class MlflowProxy:
     async def _send(self, call: _Call, raw: str) -> httpx.Response:
         request = call.request
         headers = hygiene.to_child(request.headers.raw)
-        for name, value in self._client.headers(call.project, account_of(call.principal)).items():
+        for name, value in self._client.headers(call.project, call.account).items():
             headers.append((name.encode(), value.encode()))
         content: bytes | AsyncIterator[bytes] | None = call.body
         if call.body is not None:
@@ -356,9 +337,7 @@ def _own_roles(call: _Call) -> bool:
     """MLflow's pages ask which roles the current user has."""
     asked = call.request.query_params.getlist("username")
     return (
-        call.request.method == "GET"
-        and call.call == "users/roles/list"
-        and asked == [account_of(call.principal)]
+        call.request.method == "GET" and call.call == "users/roles/list" and asked == [call.account]
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import PurePosixPath
 
 from sqlalchemy import select
@@ -39,8 +40,8 @@ class Looker:
             capacity=turns.capacity,
             limits=turns.limits,
             free=self.explainer.free,
-            examine_input=lambda name, wanted: self.binder.examine(project, name, wanted),
-            dataset_names=lambda: self.binder.snapshots.dataset_names(project),
+            examine_input=partial(self.binder.examine, caller, project),
+            dataset_names=lambda: self.binder.snapshots.dataset_names(caller, project),
             job_states=lambda wanted: self._states(project, wanted),
             forecast=lambda: self.explainer.expected(_candidate(caller, project, body)),
             quotas=lambda: self.gate.findings(_candidate(caller, project, body)),

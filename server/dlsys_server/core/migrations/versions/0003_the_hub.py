@@ -55,7 +55,7 @@ def upgrade() -> None:
         "quota",
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
-        sa.Column("gpu_hours", sa.Float(), nullable=True),
+        sa.Column("gpu_hours", sa.Double(), nullable=True),
         sa.Column("jobs", sa.Integer(), nullable=True),
         sa.Column("storage_bytes", sa.BigInteger(), nullable=True),
         sa.Column("endpoints", sa.Integer(), nullable=True),
@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "name"),
     )
     with op.batch_alter_table("job") as table:
-        table.add_column(sa.Column("gpu_hours", sa.Float(), nullable=True))
+        table.add_column(sa.Column("gpu_hours", sa.Double(), nullable=True))
         table.add_column(sa.Column("quota_told", sa.String(7), nullable=False, server_default=""))
         table.add_column(
             sa.Column("kept_bytes", sa.BigInteger(), nullable=False, server_default="0")
@@ -75,6 +75,19 @@ def upgrade() -> None:
         table.add_column(sa.Column("bytes", sa.BigInteger(), nullable=True))
         table.add_column(sa.Column("owner", sa.String(200), nullable=False, server_default=""))
         table.create_index("ix_dataset_chunk_owner", ["owner"])
+    op.create_table(
+        "dataset_policy",
+        sa.Column("dataset_id", sa.String(length=26), nullable=False),
+        sa.Column("visibility", sa.String(length=16), nullable=False),
+        sa.Column("policy", JSON, nullable=False),
+        sa.Column("set_by", sa.String(length=200), nullable=False),
+        sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(["dataset_id"], ["dataset.id"]),
+        sa.PrimaryKeyConstraint("dataset_id"),
+    )
+    op.create_index("ix_dataset_policy_visibility", "dataset_policy", ["visibility"])
+    with op.batch_alter_table("snapshot") as table:
+        table.add_column(sa.Column("view", JSON, nullable=False, server_default="{}"))
     with op.batch_alter_table("project") as table:
         table.add_column(sa.Column("kind", sa.String(16), nullable=False, server_default="shared"))
         table.add_column(sa.Column("title", sa.String(200), nullable=False, server_default=""))
@@ -106,5 +119,8 @@ def downgrade() -> None:
         table.drop_column("quota_told")
         table.drop_column("gpu_hours")
     op.drop_table("quota")
+    with op.batch_alter_table("snapshot") as table:
+        table.drop_column("view")
+    op.drop_table("dataset_policy")
     op.drop_table("audit")
     op.drop_table("project_member")
