@@ -47,12 +47,12 @@ export class ComputeModel extends TabModel {
 
   protected async load(): Promise<void> {
     const { client } = this.session;
+    const limits = this._loadLimits(); // nothing waits for it
     const [workers, queue, page] = await Promise.all([
       operations['system.workers'](client),
       operations['jobs.queue'](client),
       operations['jobs.list'](client, { limit: 100 })
     ]);
-    await this._loadLimits();
     this.workers = workers;
     this.queue = queue;
     this.jobs = page.items.filter(job => RUNNING.has(job.state));
@@ -63,6 +63,7 @@ export class ComputeModel extends TabModel {
     );
     this.usage = new Map(known.flatMap(use => (use ? [[use.job, use] as const] : [])));
     this.loaded = true;
+    void limits.then(() => this.tell());
   }
 
   /** A burst of events costs one load. */
