@@ -54,7 +54,7 @@ def left(lab: Lab) -> list[str]:
         jobs = f"{API}/projects/default/jobs"
         source = {"path": "left.py", "content": JOB.format(html=CANARY, svg=SVG)}
         job = http.post(jobs, json={"source": source}).json()["id"]
-        end = time.monotonic() + 120
+        end = time.monotonic() + 240
         while (state := http.get(f"{jobs}/{job}").json()["state"]) != "succeeded":
             assert time.monotonic() < end and state not in ("failed", "lost"), state
             time.sleep(0.3)
