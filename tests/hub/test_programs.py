@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -12,7 +14,7 @@ from tests.support.hub import ENTER, RunningHub
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 TOKENS = "/projects/vision/tokens"
 RIGHTS = {
-    "ann": ("write", "submit", "deploy"),
+    "ann": ("manage",),
     "dan": ("write",),
     "vic": ("read",),
     "pat": ("admin",),
@@ -21,9 +23,11 @@ SEARCH = "/services/dlsys/mlflow/api/2.0/mlflow/experiments/search"
 
 
 @pytest.fixture(scope="module")
-def people(hub: RunningHub) -> dict[str, httpx.Client]:
+def people(hub: RunningHub) -> Iterator[dict[str, httpx.Client]]:
     scopes = {user: [f"custom:dlsys:{s}" for s in names] for user, names in RIGHTS.items()}
-    return {user: hub.dlsys(hub.token(user, ENTER, *scopes[user])) for user in scopes}
+    with ExitStack() as stack:
+        clients = {user: hub.dlsys(hub.token(user, ENTER, *scopes[user])) for user in scopes}
+        yield {user: stack.enter_context(client) for user, client in clients.items()}
 
 
 def issue(client: httpx.Client, path: str = TOKENS, **body: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.support.team import Team
+from tests.support.installation import Team
 
 VISION = "/projects/vision"
 PEOPLE = VISION + "/datasets/people"
