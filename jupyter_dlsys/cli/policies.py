@@ -10,13 +10,9 @@ import typer
 from jupyter_dlsys.cli import output, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import AsJson, DatasetName, usage
-from jupyter_dlsys.contract.access import Role
-from jupyter_dlsys.contract.policies import ColumnMask, MaskMethod, RowFilter
 
 if TYPE_CHECKING:
-    from jupyter_dlsys.contract.policies import Policy
-
-METHODS, ROLES = get_args(MaskMethod), get_args(Role)
+    from jupyter_dlsys.contract.policies import ColumnMask, Policy, RowFilter
 
 
 class VisibilityName(Enum):
@@ -111,8 +107,10 @@ def _asked(
 
 
 def _mask(text: str) -> ColumnMask:
+    from jupyter_dlsys.contract.policies import ColumnMask, MaskMethod
+
     column, *others = text.split(":")
-    method = others.pop(0) if others and others[0] in METHODS else "null"
+    method = others.pop(0) if others and others[0] in get_args(MaskMethod) else "null"
     if len(others) > 1 or not column:
         raise usage(f"--mask {text}: this is not COLUMN[:METHOD][:ROLES].", "e.g. email:hash")
     roles = _roles(others[0], "--mask") if others else ["maintainer"]
@@ -120,6 +118,8 @@ def _mask(text: str) -> ColumnMask:
 
 
 def _filter(text: str) -> RowFilter:
+    from jupyter_dlsys.contract.policies import RowFilter
+
     roles, colon, where = text.partition(":")
     if not colon or not where.strip():
         raise usage(f"--filter {text}: this is not ROLES: EXPR.", "e.g. 'viewer: age >= 18'")
@@ -127,11 +127,14 @@ def _filter(text: str) -> RowFilter:
 
 
 def _roles(text: str, option: str) -> list[str]:
+    from jupyter_dlsys.contract.access import Role
+
+    known: tuple[str, ...] = get_args(Role)
     roles = [part.strip() for part in text.split(",") if part.strip()]
-    unknown = [role for role in roles if role not in ROLES]
+    unknown = [role for role in roles if role not in known]
     if unknown or not roles:
         what = f"there is no role '{unknown[0]}'" if unknown else "a role is missing"
-        raise usage(f"{option} {text}: {what}.", f"There are: {', '.join(ROLES)}.")
+        raise usage(f"{option} {text}: {what}.", f"There are: {', '.join(known)}.")
     return roles
 
 
