@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.hub import RunningHub
-from tests.support.people import ARGUMENTS, CHROMIUM, Person
+from tests.support.labs import ARGUMENTS, CHROMIUM, Person
 
 pytestmark = [pytest.mark.ui, pytest.mark.slow]
 

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.hub import RunningHub
-from tests.support.people import ARGUMENTS, CHROMIUM, Person
+from tests.support.labs import ARGUMENTS, CHROMIUM, Person
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.ui, pytest.mark.timeout(600)]
 expect.set_options(timeout=20_000)  # a loaded machine is slow, not broken

@@ -165,7 +165,7 @@ def test_tabs_come_back_after_a_reload(screen: Screen) -> None:
     expect(
         screen.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="train_text").last
     ).to_be_visible()
-    expect(screen.page.locator(".jp-dlsys-Status")).to_have_text(
+    expect(screen.page.locator(".jp-dlsys-Status:visible")).to_have_text(
         re.compile(r"^[CG]PU 0/[1-9]"), timeout=30_000
     )
 

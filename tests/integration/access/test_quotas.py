@@ -200,7 +200,7 @@ def test_gpu_hours_run_out_during_a_job_and_a_killed_platform_remembers(
     platform: RunningPlatform,
 ) -> None:
     used = use(platform, "gpu_hours")["used"]
-    limit(platform, gpu_hours=used + 8 / 3600)
+    limit(platform, gpu_hours=used + 20 / 3600)
     job_id = platform.submit(notebook(COUNTS), resources=GPU)["id"]
     job = platform.wait_for(job_id)
     assert (job["state"], job["exit_reason"]) == ("cancelled", "quota")
