@@ -35,6 +35,8 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.peers import Peers
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import open_store
 from dlsys_server.core.tables import Base
@@ -74,7 +76,7 @@ class Room:
         Base.metadata.create_all(database.engine)
         events, lineage = EventLog(database), LineageService(database)
         store = open_store(self.settings.effective_store_url)
-        self.uploads = UploadService(self.settings)
+        self.uploads = UploadService(self.settings, Places(Peers(database, "")))
         shower = Shower(store, Sealer(DataKey(home)))
         shown = (QuotaService(database, {}), Views(lambda _name: ME), shower)
         common = (database, events, self.settings)

@@ -87,6 +87,10 @@ class Worker(Answer):
     gpu_details: list[Gpu] = []
     isolation: Isolation | None = None
     warm: Warm | None = None
+    platform: str = Field("", description="Host of its platform, where there are several.")
+    url: str = Field("", description="Where the other platforms reach it.")
+    seen_at: datetime | None = Field(None, description="When it last said that it lives.")
+    leads: bool = Field(False, description="Its scheduler decides what starts, on all of them.")
 
 
 class UsagePoint(Answer):

@@ -21,6 +21,7 @@ from dlsys_server.api.prefix import BelowPrefix
 from dlsys_server.api.problems import document_problems, install_problem_handlers
 from dlsys_server.api.request_ids import RequestIds
 from dlsys_server.api.safety import SafeHeaders
+from dlsys_server.api.sending_away import SendAway
 from dlsys_server.core.errors import Conflict
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.routes import router as datasets_router
@@ -33,7 +34,7 @@ from dlsys_server.training.routes import workers as workers_router
 from dlsys_server.workflows.routes import router as workflows_router
 from jupyter_dlsys.contract.base import Problem
 
-from .parts import Parts, build
+from .parts import Handover, Parts, build
 
 PREFIX = "/api/v1"
 IDLE_LOOK_SECONDS = 5.0
@@ -60,6 +61,7 @@ def create_app(
     url: Callable[[], str] = lambda: "",
     stop: Callable[[str], None] = lambda _reason: None,
     version: str = "0",
+    handover: Handover | None = None,
 ) -> FastAPI:
     """Build everything once.
 
@@ -69,8 +71,9 @@ def create_app(
         url: base URL on the TCP port, for jobs; known once the socket is bound.
         stop: ends the process; called with the reason.
         version: of this program.
+        handover: from the main process, to one that only answers.
     """
-    parts = build(settings, secret, url, version)
+    parts = build(settings, secret, url, version, handover)
     used = [time.monotonic()]
 
     @asynccontextmanager
@@ -111,6 +114,8 @@ def _add_layers(app: FastAPI, prefix: str, used: list[float]) -> None:
     app.add_middleware(RequestIds, on_request=lambda _path: used.__setitem__(0, time.monotonic()))
     if prefix:
         app.add_middleware(BelowPrefix, prefix=prefix)
+    app.state.used, app.state.sends_away = used, False
+    app.add_middleware(SendAway, away=lambda: app.state.sends_away)
 
 
 def _mount_mlflow(app: FastAPI, mlflow: AuditedMlflow) -> None:
@@ -140,9 +145,10 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
         "lineage",
         "serving",
         "health",
+        "forwarder",
     ):
         setattr(app.state, name, getattr(parts, name))
-    app.state.stopping = threading.Event()
+    app.state.parts, app.state.stopping = parts, threading.Event()
 
     def request_stop(caller: Principal, jobs: str) -> None:
         active = parts.training.active()
@@ -164,10 +170,12 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
 
 
 async def _stop_when_idle(parts: Parts, used: list[float], stop: Callable[[str], None]) -> None:
-    limit = parts.settings.idle_seconds if parts.settings.identity == "embedded" else 0
+    embedded = parts.settings.identity == "embedded" and parts.places.main
+    limit = parts.settings.idle_seconds if embedded else 0
     while limit > 0:
         await asyncio.sleep(min(IDLE_LOOK_SECONDS, limit / 4))
-        if parts.events.followers:
+        used[0] = max(used[0], parts.from_answerers.used)
+        if parts.followers:
             used[0] = time.monotonic()
         if time.monotonic() - used[0] > limit and not await asyncio.to_thread(parts.busy):
             stop(f"unused for {limit:.0f} s")

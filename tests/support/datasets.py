@@ -16,6 +16,8 @@ from dlsys_server.access.quotas import QuotaService
 from dlsys_server.api.paging import Paging
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventFilter, EventLog
+from dlsys_server.core.peers import Peers
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import open_store
 from dlsys_server.core.tables import Base
@@ -58,7 +60,7 @@ class Room:
         self.events = EventLog(self.database)
         self.store = open_store(self.settings.effective_store_url, self.settings.s3_endpoint_url)
         self.lineage = LineageService(self.database)
-        self.uploads = UploadService(self.settings)
+        self.uploads = UploadService(self.settings, Places(Peers(self.database, "here")))
         self.quotas = QuotaService(self.database, {})
         self.quotas.meters["storage_bytes"].append(stored)
         self.views = Views(lambda name: self.people.get(name, replace(ANN, name=name)))

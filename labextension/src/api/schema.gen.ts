@@ -4355,6 +4355,12 @@ export interface components {
             isolation?: components["schemas"]["Isolation"] | null;
             /** Jobs */
             jobs: string[];
+            /**
+             * Leads
+             * @description Its scheduler decides what starts, on all of them.
+             * @default false
+             */
+            leads: boolean;
             /** Memory Bytes */
             memory_bytes: number;
             /**
@@ -4366,6 +4372,23 @@ export interface components {
             memory_bytes_used: number;
             /** Name */
             name: string;
+            /**
+             * Platform
+             * @description Host of its platform, where there are several.
+             * @default
+             */
+            platform: string;
+            /**
+             * Seen At
+             * @description When it last said that it lives.
+             */
+            seen_at?: string | null;
+            /**
+             * Url
+             * @description Where the other platforms reach it.
+             * @default
+             */
+            url: string;
             warm?: components["schemas"]["Warm"] | null;
         };
     };

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +45,7 @@ class AuditHead:
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, threading.Lock()
-        self._known: Head | None = None
+        self._known = Head()
         self.damaged = False
 
     def read(self) -> Head:
@@ -53,25 +56,35 @@ class AuditHead:
     def advance(self, head: Head) -> None:
         """A later row was written."""
         with self._lock:
-            if head.seq <= self._read().seq:
-                return
-            self._known = head
             try:
-                _replace(self._path, json.dumps(head._asdict()))
+                with self._alone():
+                    if head.seq <= self._read().seq:
+                        return
+                    self._known = head
+                    _replace(self._path, json.dumps(head._asdict()))
             except OSError as error:
                 log.warning("audit.head was not written", extra={"error": str(error)})
 
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Other processes of this home write it too."""
+        with self._path.with_name(f"{self._path.name}.lock").open("a+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
     def _read(self) -> Head:
-        if self._known is None:
-            self._known = Head()
-            try:
-                found = json.loads(self._path.read_text("utf-8"))
-                self._known = Head(int(found["seq"]), str(found["hash"]))
-            except FileNotFoundError:
-                pass
-            except (OSError, ValueError, KeyError, TypeError) as error:
-                self.damaged = True
+        """The file says it, each time: another process may have written it."""
+        try:
+            found = json.loads(self._path.read_text("utf-8"))
+            head = Head(int(found["seq"]), str(found["hash"]))
+        except FileNotFoundError:
+            return self._known
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            if not self.damaged:
                 log.error("audit.head cannot be read", extra={"error": repr(error)})
+            self.damaged = True
+            return self._known
+        self._known = max(self._known, head, key=lambda one: one.seq)
         return self._known
 
 

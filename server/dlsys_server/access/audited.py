@@ -9,7 +9,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from dlsys_server.api.problems import status_of
+from dlsys_server.core.errors import DlsysError
 from dlsys_server.core.logs import request_id
+from dlsys_server.core.places import Elsewhere
 from jupyter_dlsys.contract.access import Outcome
 
 from .audit_chain import Entry
@@ -46,6 +48,8 @@ class AuditedRoute(APIRoute):
             try:
                 await self.admit(request)
                 response = await handle(request)
+            except Elsewhere as other:  # which records it
+                return await _elsewhere(request, operation, other.place)
             except Exception as error:
                 await _keep(request, operation, *status_of(error))
                 raise
@@ -53,6 +57,15 @@ class AuditedRoute(APIRoute):
             return response
 
         return audited
+
+
+async def _elsewhere(request: Request, operation: str, place: str) -> Response:
+    try:
+        answer: Response = await request.app.state.forwarder.forward(request, place)
+    except DlsysError as error:
+        await _keep(request, operation, *status_of(error))
+        raise
+    return answer
 
 
 async def _keep(request: Request, operation: str, status: int, code: str) -> None:
@@ -122,6 +135,8 @@ def outcome_of(status: int, code: str) -> Outcome:
 
 def _source(request: Request) -> str:
     """The other end of the connection; a socket of this machine has no address."""
+    if passed_on := request.app.state.forwarder.source(request):
+        return str(passed_on)
     return request.client.host if request.client and request.client.host else "local"
 
 

@@ -31,14 +31,16 @@ EXPIRED_KEPT = timedelta(days=30)
 class ProgramTokens:
     """Verbs on them.
 
-    `has_endpoint` and `changed` are set by who builds the platform: the rooms above know endpoints,
-    and must hear when a key opens more or less than before.
+    `has_endpoint`, `changed` and `need_gateway` are set by who builds the platform: the rooms above
+    know endpoints, must hear when a key opens more or less than before, and which process can tell
+    the gateway.
     """
 
     def __init__(self, database: Database, projects: ProjectService, identity: Identity) -> None:
         self.database, self._projects, self._identity = database, projects, identity
         self.has_endpoint: Callable[[str, str], bool] = lambda _project, _name: False
         self.changed: Callable[[], None] = lambda: None
+        self.need_gateway: Callable[[], None] = lambda: None
 
     # -- verbs
 
@@ -65,6 +67,7 @@ class ProgramTokens:
             Conflict: the caller has too many.
         """
         _person(caller)
+        self.need_gateway()
         _sensible(body)
         self._held(caller, project, body)
         if body.endpoint is not None and not self.has_endpoint(project, body.endpoint):
@@ -97,6 +100,7 @@ class ProgramTokens:
             NotFound: there is none that the caller may see.
         """
         _person(caller)
+        self.need_gateway()
         with self.database.write() as session:
             row = session.scalar(_of(caller, project).where(TokenRow.id == token))
             if row is None:

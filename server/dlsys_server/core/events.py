@@ -46,7 +46,9 @@ class EventLog:
         self.database = database
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event = asyncio.Event()
-        self.followers = 0
+        self.followers, self.sender = 0, ""
+        self.tell_others: Callable[[], None] = lambda: None
+        """Called after commit: other processes have followers, too."""
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say on which loop the followers live."""
@@ -79,13 +81,21 @@ class EventLog:
             sqlalchemy_event.listen(session, "after_commit", lambda _s: self.wake(), once=True)
 
     def _serialise(self, session: Session) -> None:
-        """On PostgreSQL, order of commit = order of seq, so that no follower skips a late one."""
+        """On PostgreSQL, order of commit = order of seq, so that no follower skips a late one;
+        and other platforms hear of it with the commit (`core/notices.py`)."""
         if not self.database.is_sqlite and not session.info.get("dlsys_event_lock"):
-            session.execute(text("SELECT pg_advisory_xact_lock(7301)"))
+            told = {"text": f"{self.sender} events"}
+            lock = "SELECT pg_advisory_xact_lock(7301), pg_notify('dlsys', :text)"
+            session.execute(text(lock), told)
             session.info["dlsys_event_lock"] = True
 
     def wake(self) -> None:
-        """Tell all followers to look; callable from any thread."""
+        """Tell all followers to look, here and in other processes; callable from any thread."""
+        self.hear()
+        self.tell_others()
+
+    def hear(self) -> None:
+        """Tell the followers of this process to look; callable from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._fire)
 

@@ -20,6 +20,17 @@ class Settings(BaseSettings):
     home: Path = Field(description="Data folder of the embedded platform. Local disk, not NFS.")
     host: str = Field("127.0.0.1", description="Address for jobs, MLflow clients and programs.")
     port: int = Field(0, description="TCP port; 0 keeps the last one or takes a free one.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes of the platform: the first runs jobs, the others answer the API.",
+    )
+    peer_url: str = Field(
+        "",
+        description="Where other platforms on the same PostgreSQL reach this one; empty: its own "
+        "address and port, which does for platforms on one machine.",
+    )
     identity: Literal["embedded", "hub"] = Field(
         "embedded", description="Who may call: this OS user, or users of a JupyterHub."
     )

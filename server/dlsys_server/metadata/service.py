@@ -18,6 +18,7 @@ from jupyter_dlsys.contract.runs import MetricSeries, Model, ModelVersion, Run
 
 from .mlflow.child import MlflowChild
 from .mlflow.client import MlflowClient
+from .mlflow.elsewhere import ToldMlflow
 from .mlflow.errors import MlflowError
 from .recording import Recorder
 from .series import read_series
@@ -36,7 +37,7 @@ class MetadataService:
         self,
         database: Database,
         bridge: LoopBridge,
-        child: MlflowChild,
+        child: MlflowChild | ToldMlflow,
         client: MlflowClient,
         recorder: Recorder,
     ) -> None:

@@ -35,9 +35,9 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_
 class GatewayControl:
     """Thread-safe. `token` opens every endpoint and is known to the platform only."""
 
-    def __init__(self, folder: Path, host: str, port: int) -> None:
+    def __init__(self, folder: Path, host: str, port: int, token: str = "") -> None:
         self.folder, self.host, self.port = folder, host, port
-        self.token = f"dlsys_platform_{secrets.token_urlsafe(32)}"
+        self.token = token or f"dlsys_platform_{secrets.token_urlsafe(32)}"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._status: tuple[float, dict[str, Any]] = (0.0, {})

@@ -18,6 +18,8 @@ from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError, NotFound
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.holding import Holding
+from dlsys_server.core.leases import Lease
 from dlsys_server.core.loops import Loop
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.service import MetadataService
@@ -31,6 +33,8 @@ from .tables import DeploymentRow
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 RESOLVE_SECONDS = 60.0
+GATEWAY = "gateway"
+"""The lease of the platform that has the gateway."""
 
 
 class Rollouts(Loop):
@@ -45,6 +49,7 @@ class Rollouts(Loop):
         control: GatewayControl,
         models: Path,
         keys: Keys,
+        lease: Lease | None = None,
     ) -> None:
         super().__init__("rollouts", pause=LOOK_SECONDS, patience=10)
         self.database, self.events = database, events
@@ -53,14 +58,20 @@ class Rollouts(Loop):
         self._resolved_at = -RESOLVE_SECONDS
         self._published = False
         self._writing = threading.Lock()
+        self.holding = Holding(lease, self.nudge) if lease is not None else None
 
-    def wake(self) -> None:
+    def nudge(self) -> None:
         """Something may have changed: look now."""
         self._resolved_at = -RESOLVE_SECONDS
-        super().wake()
+        super().nudge()
 
     def step(self, woken: bool) -> float:
-        """Write the routes as they are, at first; then follow changes."""
+        """Write the routes as they are, at first; then follow changes. One platform does it."""
+        if self.holding is not None and not self.holding.held:
+            self.error = ""
+            if self.holding.lost:
+                self._leave()
+            return LOOK_SECONDS
         if not self._published and self.rows():
             self.publish()
         self._published = True
@@ -82,6 +93,24 @@ class Rollouts(Loop):
         told = self.control.tokens()
         if self.keys.current(told) != told:
             self.spread()
+
+    def _leave(self) -> None:
+        """Another platform has the gateway: end the one of the time before."""
+        self._published = False
+        if self.control.running():
+            self.control.stop()
+
+    def start(self) -> None:
+        """Begin, as soon as the gateway is this platform's."""
+        if self.holding is not None:
+            self.holding.start()
+        super().start()
+
+    def stop(self) -> None:
+        """End the loop, and let another platform have the gateway."""
+        super().stop()
+        if self.holding is not None:
+            self.holding.stop()
 
     def rows(self) -> list[DeploymentRow]:
         """All endpoints."""
@@ -195,7 +224,7 @@ class Rollouts(Loop):
         with self.database.write() as session:
             found = session.get(DeploymentRow, (row.project, row.name), with_for_update=True)
             if found is None or found.target_version != row.target_version:
-                super().wake()
+                super().nudge()
                 return
             if found.version != found.target_version:
                 found.previous_version, found.version = found.version, found.target_version

@@ -26,6 +26,7 @@ from dlsys_server.core.errors import (
     Unavailable,
 )
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.places import Places
 from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.base import FieldProblem, Page
 from jupyter_dlsys.contract.deployments import (
@@ -40,7 +41,7 @@ from jupyter_dlsys.contract.quotas import QuotaKind
 
 from .control import GatewayControl
 from .golden import columns
-from .rollout import Rollouts
+from .rollout import GATEWAY, Rollouts
 from .tables import DeploymentRow
 
 
@@ -55,11 +56,22 @@ class ServingService:
         control: GatewayControl,
         rollouts: Rollouts,
         quotas: QuotaService,
+        places: Places,
     ) -> None:
+        self.places = places
         self.database, self.events, self.metadata = database, events, metadata
         self.control, self.rollouts, self.quotas = control, rollouts, quotas
         quotas.meters["endpoints"].append(_endpoints)
         self._http: httpx.AsyncClient | None = None
+
+    def need_gateway(self) -> None:
+        """Only the process that has the gateway can answer.
+
+        Raises:
+            Elsewhere: this is another one.
+        """
+        self.places.need_holder(GATEWAY)
+        self.places.need_main()
 
     async def close(self) -> None:
         """Close the connections to the gateway."""
@@ -77,6 +89,7 @@ class ServingService:
             NotFound: no such model, version or alias.
             Forbidden: a new endpoint would be one more than a quota allows.
         """
+        self.places.need_holder(GATEWAY)
         asked = idempotency.fingerprint("deployments.deploy", project, body)
         model, _, ref = body.model.partition("@")
         version = self.metadata.model_version(project, model, ref).version
@@ -122,6 +135,7 @@ class ServingService:
 
     def page(self, project: str, paging: Paging) -> Page[Deployment]:
         """Endpoints by name."""
+        self.places.need_holder(GATEWAY)
         query = select(DeploymentRow).where(DeploymentRow.project == project)
         if paging.cursor:
             query = query.where(DeploymentRow.name > paging.cursor)
@@ -136,12 +150,14 @@ class ServingService:
 
     def show(self, project: str, name: str) -> Deployment:
         """One endpoint with its live statistics."""
+        self.places.need_holder(GATEWAY)
         with self.database.read() as session:
             row = _find(session, project, name)
         return self._view(row, self.control.status().get("deployments", {}))
 
     def rollback(self, caller: Principal, project: str, name: str) -> Deployment:
         """Go back to the version served before; stops following an alias."""
+        self.places.need_holder(GATEWAY)
         with self.database.write() as session:
             row = _find(session, project, name)
             if row.previous_version is None:
@@ -159,6 +175,7 @@ class ServingService:
 
     def undeploy(self, caller: Principal, project: str, name: str) -> None:
         """Stop serving; forget the endpoint and its tokens."""
+        self.need_gateway()
         with self.database.write() as session:
             row = _find(session, project, name)
             row.state = "stopped"
@@ -221,6 +238,7 @@ class ServingService:
         raise _refusal(name, answer.status_code, found)
 
     def _known(self, project: str, name: str) -> None:
+        self.places.need_holder(GATEWAY)
         with self.database.read() as session:
             _find(session, project, name)
 

@@ -51,11 +51,14 @@ class AgentService:
         worker: str,
         most_bytes: int,
         wake: Callable[[], None],
+        need_main: Callable[[], None] = lambda: None,
     ) -> None:
+        self._need_main = need_main  # who listens is known to one process
         self.database, self.attempts, self.worker = database, attempts, worker
         self.most_bytes, self.wake = most_bytes, wake
 
     def _agents(self) -> Agents:
+        self._need_main()
         place: Place = self.attempts.place
         if not isinstance(place, Agents):
             raise Refused(

@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from dlsys_server.core.database import Database
@@ -101,6 +101,7 @@ class Explainer:
         with self.database.read() as session:
             view = self.gatherer.look(session)
             upstreams = self.gatherer.upstreams(session, view)
+        view = replace(view, running=self.turns.workers.pooled_running(view.running))
         return Picture(self.turns, view, upstreams, self.launcher, begun)
 
 

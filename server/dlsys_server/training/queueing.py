@@ -47,15 +47,17 @@ class Candidate:
     source_hash: str = ""
     parameters: int = 0
     timeout: float | None = None
+    worker: str = ""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A job that holds slots, since `started` (None until its process runs)."""
+    """A job that holds slots of a worker, since `started` (None until its process runs)."""
 
     job: Candidate
     gpu_ids: tuple[str, ...] = ()
     started: float | None = None
+    worker: str = ""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,10 @@ class Holdings:
         one = self.running.pop(job_id)
         self.free.release(one.job, one.gpu_ids)
         self._count(one.job, -1)
+
+    def count(self, job: Candidate) -> None:
+        """It runs on another machine: it counts under limits and holds nothing here."""
+        self._count(job, 1)
 
     def over(self, job: Candidate) -> Limit | None:
         """The limit that keeps the job from starting."""

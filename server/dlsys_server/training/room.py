@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import ObjectStore
 from dlsys_server.datasets.snapshots import SnapshotService
@@ -40,6 +41,7 @@ from .launching import Launcher
 from .leading import Leadership
 from .machine import Machine
 from .places import Here, Place
+from .placing import Workers
 from .quota_gate import Gate
 from .quota_watch import QuotaWatch
 from .repeating import Repeater
@@ -50,7 +52,6 @@ from .sharing import Shares
 from .slots import probe_capacity
 from .turns import Turns
 from .warm import Warm
-from .worker import worker_name
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Neighbours:
     lineage: LineageService
     platform_url: Callable[[], str]
     quotas: QuotaService
+    places: Places
 
 
 class TrainingRoom:
@@ -86,19 +88,21 @@ class TrainingRoom:
         self.checkpoints = Checkpoints(self.keeper, self.attempts)
         self.capacity = probe_capacity(settings)
         self.isolation = IsolationProbe(settings, accounts, self.attempts.root, place)
-        leadership = Leadership.of(database, worker_name(self.attempts.root))
+        leadership = Leadership.of(database, near.places.worker)
         launcher = self._launcher(leadership)
         self.explainer, dispatcher = self._queue(leadership, launcher)
         settler = self._settler(leadership, launcher)
         watch = QuotaWatch(leadership.leader_database, near.quotas, self.announcer)
         self.scheduler = Scheduler(leadership, self.capacity, launcher, settler, dispatcher, watch)
-        self.bell = Doorbell(self.attempts.root, self.scheduler.wake)
+        dispatcher.placed_elsewhere = lambda: self.scheduler.tell_others()
+        self.bell = Doorbell(self.attempts.root, self.scheduler.nudge)
         self.agents = AgentService(
             database,
             self.attempts,
             leadership.worker,
             settings.job_disk_bytes,
             self.scheduler.wake,
+            near.places.need_main,
         )
         self.compute = self._compute()
         self.repeater = Repeater(database, self.announcer, self.checkpoints, self.gate)
@@ -118,8 +122,9 @@ class TrainingRoom:
     def _queue(self, leadership: Leadership, launcher: Launcher) -> tuple[Explainer, Dispatcher]:
         database, gatherer = self.near.database, Gatherer()
         shares, durations = Shares(database, self.capacity), Durations(database)
+        workers = Workers(self.near.places.peers, self.capacity)
         allowances = Allowances(self.near.settings, self.near.quotas)
-        turns = Turns(self.capacity, allowances, durations, shares)
+        turns = Turns(workers, allowances, durations, shares)
         self.gate = Gate(database, self.near.quotas, durations)
         dispatcher = Dispatcher(leadership, gatherer, turns, launcher, self.announcer)
         return Explainer(database, gatherer, turns, launcher), dispatcher
@@ -135,6 +140,7 @@ class TrainingRoom:
         sampler = Sampler(self.near.database, self.attempts, machine, gpus)
         return Compute(
             self.near.database,
+            self.near.places.peers,
             self.capacity,
             sampler,
             machine,

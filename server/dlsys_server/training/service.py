@@ -50,6 +50,7 @@ class TrainingService:
 
     def __init__(self, room: TrainingRoom) -> None:
         near = room.near
+        self.places = near.places
         self.database, self.store, self.snapshots = near.database, near.store, near.snapshots
         self.metadata, self.scheduler = near.metadata, room.scheduler
         self.binder = Binder(near.snapshots)
@@ -88,7 +89,8 @@ class TrainingService:
             if same := _of_run_key(session, project, run_key):
                 return to_job(same)
         turns = self.explainer.turns
-        info = admission.check(body, turns.capacity, turns.limits, self.explainer.free)
+        machine = turns.machine(body.resources)
+        info = admission.check(body, machine, turns.limits, self.explainer.free)
         inputs = self.binder.bind(caller, project, body.inputs)
         job = self._row(caller, project, body, inputs)
         job.reason, job.run_key, job.schedule = "Waiting to start", run_key, schedule
@@ -173,7 +175,7 @@ class TrainingService:
         Raises:
             InvalidInput, Refused: as `submit`.
         """
-        admission.check(body, self.scheduler.capacity)
+        admission.check(body, self.explainer.turns.machine(body.resources))
 
     def check_inputs(
         self, caller: Principal, project: str, inputs: dict[str, InputRequest]
@@ -256,6 +258,7 @@ class TrainingService:
         if job.log_sha:
             data = self.keeper.read(job.log_sha)[offset : offset + LOG_WINDOW]
         else:
+            self._need_home_of(job)
             data = _window(self.keeper.attempts.folder(job) / "log", offset)
         data = _whole_characters(data)
         return data.decode("utf-8", "replace"), offset + len(data)
@@ -266,6 +269,7 @@ class TrainingService:
             job = find_job(session, project, job_id)
         if job.notebook_sha:
             return self.keeper.read(job.notebook_sha)
+        self._need_home_of(job)
         if live := self.keeper.live_notebook(job):
             return live
         if job.kind == "script":
@@ -281,6 +285,7 @@ class TrainingService:
             job = find_job(session, project, job_id)
         if job.state in TERMINAL_STATES:
             return [Artifact(path=a["path"], bytes=a["bytes"]) for a in job.artifacts]
+        self._need_home_of(job)
         return [Artifact(path=path, bytes=size) for path, size in self.keeper.live_outputs(job)]
 
     def artifact(self, project: str, job_id: str, path: str) -> Path:
@@ -294,6 +299,7 @@ class TrainingService:
         for kept in job.artifacts:
             if kept["path"] == path:
                 return self.keeper.local(kept["sha256"])
+        self._need_home_of(job)
         if live := self.keeper.live_output(job, path):
             return live
         raise NotFound(
@@ -314,10 +320,23 @@ class TrainingService:
         """What a job used over time, and what that says."""
         with self.database.read() as session:
             job = find_job(session, project, job_id)
+        if job.state not in TERMINAL_STATES:
+            self._need_home_of(job)
+            self.places.need_main()  # it has the newest look
         return self.compute.usage(job)
+
+    def _need_home_of(self, job: JobRow) -> None:
+        """What a job has written so far lies where it runs.
+
+        Raises:
+            Elsewhere: that is another home.
+        """
+        if job.state not in TERMINAL_STATES and job.state != "queued":
+            self.places.need(job.worker)
 
     def workers(self) -> list[Worker]:
         """Machines that run jobs, what jobs hold of them, and how busy they are."""
+        self.places.need_main()
         return self.compute.workers()
 
     def used(self) -> bool:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from jupyter_dlsys.contract.jobs import Resources
+
 from .durations import Durations, Round
 from .forecasting import Estimate
+from .placing import Workers
 from .queueing import Candidate, Limits, Outlook, Running, in_order
 from .sharing import Shares
 from .slots import Capacity
@@ -17,18 +20,35 @@ class Turns:
 
     def __init__(
         self,
-        capacity: Capacity,
+        workers: Workers,
         limits: Callable[[], Limits],
         durations: Durations,
         shares: Shares,
     ) -> None:
-        self.capacity, self._limits = capacity, limits
+        self.workers, self._limits = workers, limits
         self.durations, self.shares = durations, shares
 
     @property
     def limits(self) -> Limits:
         """What users and projects may hold now. Not while a session is open."""
         return self._limits()
+
+    @property
+    def capacity(self) -> Capacity:
+        """Of all machines together."""
+        return self.workers.pooled()
+
+    def machine(self, wanted: Resources) -> Capacity:
+        """One that could run a job that wants this; this one when none could."""
+        return self.workers.machine(
+            Candidate(
+                *("", "", "", ""),
+                cpus=wanted.cpus,
+                gpus=wanted.gpus,
+                gpu_share=wanted.gpu_share,
+                memory_limit=wanted.memory_bytes,
+            )
+        )
 
     def ordered(
         self,

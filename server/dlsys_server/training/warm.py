@@ -15,6 +15,7 @@ import socket
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,8 @@ class Warm:
         self._watcher: asyncio.Task[None] | None = None
         self._used = 0.0
         self._packages = 0.0
+        self.elsewhere: Callable[[], None] = lambda: None
+        """Tells the process that keeps the zygote, when this is another one."""
 
     # -- life
 
@@ -80,7 +83,9 @@ class Warm:
     def want(self) -> None:
         """A job is in sight: have a zygote soon. Callable from any thread."""
         self._used = time.monotonic()
-        if self.wanted and self._loop is not None and self._child.state == "off":
+        if self._loop is None:
+            self.elsewhere()
+        elif self.wanted and self._child.state == "off":
             self._loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:

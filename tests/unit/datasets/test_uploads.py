@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Conflict, NotFound, TooLarge
+from dlsys_server.core.peers import Peers
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.uploads import UploadService
 from tests.support.datasets import ANN, PROJECT, Room, csv
@@ -23,7 +26,8 @@ async def blocks(*parts: bytes, fail: bool = False) -> AsyncIterator[bytes]:
 
 @pytest.fixture
 def uploads(tmp_path: Path) -> UploadService:
-    return UploadService(Settings(home=tmp_path, max_upload_bytes=1000))
+    places = Places(Peers(Database("sqlite://"), "here"))
+    return UploadService(Settings(home=tmp_path, max_upload_bytes=1000), places)
 
 
 async def test_a_broken_upload_goes_on_where_it_broke(uploads: UploadService) -> None:

@@ -37,7 +37,7 @@ class Looker:
         """What would go wrong with a submission."""
         turns = self.explainer.turns
         around = Around(
-            capacity=turns.capacity,
+            capacity=turns.machine(body.resources),
             limits=turns.limits,
             free=self.explainer.free,
             examine_input=partial(self.binder.examine, caller, project),

@@ -52,6 +52,20 @@ def upgrade() -> None:
     op.create_index("ix_audit_operation", "audit", ["operation"])
     op.create_index("ix_audit_project", "audit", ["project"])
     op.create_table(
+        "platform",
+        sa.Column("worker", sa.String(length=200), nullable=False),
+        sa.Column("tag", sa.String(length=8), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("url", sa.String(length=500), nullable=False),
+        sa.Column("secret", sa.String(length=64), nullable=False),
+        sa.Column("cpus", sa.Float(), nullable=False),
+        sa.Column("memory_bytes", sa.BigInteger(), nullable=False),
+        sa.Column("gpus", JSON, nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("worker"),
+    )
+    op.create_table(
         "quota",
         sa.Column("kind", sa.String(length=8), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -122,5 +136,6 @@ def downgrade() -> None:
     with op.batch_alter_table("snapshot") as table:
         table.drop_column("view")
     op.drop_table("dataset_policy")
+    op.drop_table("platform")
     op.drop_table("audit")
     op.drop_table("project_member")
