@@ -65,7 +65,7 @@ def _run_and_kill(home: Path) -> dict[int, tuple[int, str]]:
         start_new_session=True,
     )
     assert process.stdout is not None
-    lines = [process.stdout.readline()]
+    lines = [process.stdout.readline() for _ in range(3)]
     time.sleep(random.uniform(0.05, 0.4))
     process.send_signal(signal.SIGKILL)
     lines += process.stdout.read().splitlines(keepends=True)

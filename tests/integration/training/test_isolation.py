@@ -99,9 +99,9 @@ try:
 except PermissionError:
     pass
 for pid in filter(str.isdigit, os.listdir("/proc")):
-    if os.stat(f"/proc/{pid}").st_uid == os.getuid():
-        continue
     try:
+        if os.stat(f"/proc/{pid}").st_uid == os.getuid():
+            continue
         pathlib.Path(f"/proc/{pid}/environ").read_bytes()
         print("READ the environment of", pid)
     except OSError:
