@@ -112,7 +112,7 @@ def team_on(folder: Path) -> Iterator[Team]:
             AWS_SECRET_ACCESS_KEY=store_server.secret_key,
             AWS_DEFAULT_REGION="us-east-1",
         )
-        platform.python, account = _job_account(folder)
+        platform.python, account = job_account(folder)
         platform.environment["DLSYS_JOB_ACCOUNT"] = account
         platform.start()
         stack.callback(platform.stop)
@@ -179,7 +179,7 @@ def _platform_settings(demo: Any, settings: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _job_account(folder: Path) -> tuple[str, str]:
+def job_account(folder: Path) -> tuple[str, str]:
     """An interpreter for jobs of people without an account here, and the account they run as."""
     if os.geteuid() != 0:
         return sys.executable, pwd.getpwuid(os.geteuid()).pw_name

@@ -6,10 +6,20 @@ import type { Widget } from '@lumino/widgets';
 import type { LabIcon } from '@jupyterlab/ui-components';
 
 import { dlsysIcon } from '../icon';
+import type { Session } from '../models/session';
 import type { IDlsys } from '../tokens';
 import type { IContext } from '../widgets/context';
 
 type Args = Record<string, unknown>;
+type JsonArgs = ReadonlyPartialJSONObject;
+
+/** The layout knows a restored tab by the name it had, which was given when less was known. */
+const NAME = 'restored as';
+
+interface IOpened {
+  args: Args;
+  session: Session;
+}
 
 interface INamed extends Widget {
   rename(label: string, caption: string): void;
@@ -43,9 +53,17 @@ export function addTab(
   tab: ITab
 ): void {
   const tracker = new WidgetTracker<MainAreaWidget>({ namespace: `dlsys-${tab.namespace}` });
-  const asked = new Map<string, Args>();
-  const projectOf = (args: Args): string => (args['project'] as string | undefined) ?? '';
-  const keyOf = (widget: Widget): string => widget.id.slice(`dlsys-${tab.namespace}-`.length);
+  const opened = new WeakMap<Widget, IOpened>();
+  const nameOf = (widget: Widget): string => widget.id.slice(`dlsys-${tab.namespace}-`.length);
+  const projectOf = (session: Session): string => (tab.everywhere ? '' : session.client.project);
+  const isOf = (widget: Widget, session: Session, args: Args): boolean => {
+    const found = opened.get(widget);
+    return (
+      !!found &&
+      tab.key(found.args) === tab.key(args) &&
+      (found.session === session || projectOf(found.session) === projectOf(session))
+    );
+  };
   app.commands.addCommand(tab.command, {
     label: tab.label,
     caption: () => (tab.needs && dlsys.whyNot(tab.needs)) || tab.caption,
@@ -53,30 +71,38 @@ export function addTab(
     icon: tab.icon ?? dlsysIcon,
     describedBy: { args: schemaOf(tab.args) },
     execute: async args => {
-      const context = await dlsys.context(projectOf(args));
-      const project = tab.everywhere ? '' : context.session.client.project;
-      const key = project ? `${project}/${tab.key(args)}` : tab.key(args);
-      let widget = tracker.find(item => keyOf(item) === key);
+      const context = await dlsys.context(args['project'] as string | undefined);
+      const { session } = context;
+      let widget = tracker.find(item => isOf(item, session, args));
       if (widget) {
         tab.again?.(widget.content, args);
       } else {
         const content = (await tab.load())(context, args);
+        const name = [projectOf(session), tab.key(args)].filter(part => part).join('/');
         widget = new MainAreaWidget({ content });
-        widget.id = `dlsys-${tab.namespace}-${key}`;
+        widget.id = `dlsys-${tab.namespace}-${(args[NAME] as string | undefined) ?? name}`;
         content.rename(tab.title(args), tab.caption);
         widget.title.icon = tab.icon ?? dlsysIcon;
         widget.title.closable = true;
-        asked.set(key, project ? { ...args, project } : (args as Args));
+        opened.set(widget, { args, session });
         app.shell.add(widget, 'main', { type: 'DL System' });
         await tracker.add(widget);
       }
       app.shell.activateById(widget.id);
     }
   });
+  void dlsys.used.then(({ platform }) => {
+    // a tab that was opened before its project was known must not follow to another one
+    platform.switched.connect(() => tracker.forEach(widget => void tracker.save(widget)));
+  });
   void restorer?.restore(tracker, {
     command: tab.command,
-    name: keyOf,
-    args: widget => (asked.get(keyOf(widget)) ?? {}) as ReadonlyPartialJSONObject
+    name: nameOf,
+    args: widget => {
+      const { args, session } = opened.get(widget) as IOpened;
+      const project = projectOf(session);
+      return { ...args, ...(project && { project }), [NAME]: nameOf(widget) } as JsonArgs;
+    }
   });
 }
 

@@ -79,10 +79,8 @@ def state(world: World) -> dict[str, Any]:
             answer = world.call(ADMINISTRATOR, "GET", path, params={"limit": 500})
             items = answer["items"] if isinstance(answer, dict) else answer
             found[path] = [_without_time(item) for item in items]
-    for (kind, _, project), thing in sorted(world.things.items()):
-        if kind == "endpoint":
-            path = f"/projects/{project}/deployments/{thing.fields['name']}/tokens"
-            found[path] = [key["id"] for key in world.call(ADMINISTRATOR, "GET", path)]
+        path = f"/projects/{project}/tokens"
+        found[path] = [key["id"] for key in world.call(ADMINISTRATOR, "GET", path)]
     uploads = world.platform.home / "uploads"
     found["uploads"] = sorted((p.name, p.stat().st_size) for p in uploads.iterdir())
     return found

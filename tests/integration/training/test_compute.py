@@ -51,9 +51,9 @@ def test_a_busy_job_shows_its_cpu_time_and_memory(platform, pair):
 
 def test_a_job_beside_it_is_kept_apart(platform, pair):
     busy, idle = usage(platform, pair[0]), usage(platform, pair[1])
-    assert idle["cpu_seconds"] < busy["cpu_seconds"] / 1.5
-    assert idle["peak_memory_bytes"] < busy["peak_memory_bytes"] - 150e6
-    assert idle["points"][-1]["cpus"] < 0.2
+    assert idle["cpu_seconds"] < busy["cpu_seconds"] - 3  # of the six that it burns; both start
+    assert idle["peak_memory_bytes"] < busy["peak_memory_bytes"] - 80e6  # of 200 MB
+    assert min(p["cpus"] for p in idle["points"][1:]) < 0.2  # the last one may see its end
 
 
 def test_the_machine_shows_its_slots_and_its_load(pair):

@@ -138,6 +138,13 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "jobs.notebook": R(200, "job"),
     "jobs.artifacts": R(200, "job"),
     "jobs.artifact": R(200, "job"),
+    # -- agents: this platform starts jobs itself, and says so; one with agents is asked about the
+    # jobs of others in tests/integration/training/test_agent.py
+    "agents.poll": R(403, "job", body={"wait_seconds": 0}),
+    "agents.take": R(403, "job"),
+    "agents.read": R(403, "job"),
+    "agents.send": R(403, "job", query={"offset": 0}, content=b"x"),
+    "agents.finish": R(403, "job", body={"exit_code": 0, "finished_at": 0}),
     # -- schedules
     "schedules.list": R(200),
     "schedules.create": R(
@@ -174,7 +181,4 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "deployments.rollback": R(409, "endpoint"),  # it has served one version only
     "deployments.undeploy": R(204, "endpoint", fresh=True),
     "deployments.predict": R(503, "endpoint", body={"inputs": {"x": [1]}}, rule=of_the_key),
-    "deployments.tokens": R(200, "endpoint"),
-    "deployments.issue_token": R(201, "endpoint", body={"name": "k"}),
-    "deployments.revoke_token": R(204, "key", fresh=True),
 }

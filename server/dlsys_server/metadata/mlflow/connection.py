@@ -88,4 +88,6 @@ def _read(answer: httpx.Response) -> Json:
         return value
     if isinstance(value, dict) and "error_code" in value:
         raise MlflowError(answer.status_code, value["error_code"], value.get("message", ""))
+    if answer.status_code >= 500:  # a page, not a word of MLflow's: its database broke off
+        raise unavailable(f"MLflow could not answer ({answer.status_code}).")
     raise MlflowError(answer.status_code, "UNKNOWN", answer.text[:300] or answer.reason_phrase)

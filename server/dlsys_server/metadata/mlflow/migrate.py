@@ -8,7 +8,7 @@ import contextlib
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,19 @@ _LOCK_KEY = (
 
 
 def prepare(folder: Path, database: Databases) -> None:
-    """Create or upgrade both databases. Safe when several children start at once."""
+    """Create or upgrade both databases, each wholly or not at all: a process that is killed
+    meanwhile leaves what was there before. Safe when several children start at once.
+    """
     with _locked(folder / "migrate.lock"), _locked_database(database):
-        if not database.postgresql:
-            for name in ("mlflow.db", "auth.db"):
-                _write_ahead(folder / name)
-        _upgrade_tracking(database.tracking)
-        _upgrade_auth(database.auth)
+        upgrades = {"tracking": _upgrade_tracking, "auth": _upgrade_auth}
+        for name, (found, wanted) in revisions(database).items():
+            if found == wanted:
+                continue
+            if database.postgresql:
+                upgrades[name](getattr(database, name))
+            else:
+                draft = Draft(_file(getattr(database, name)))
+                draft.replace_with(upgrades[name])
 
 
 def revisions(database: Databases) -> dict[str, list[str | None]]:
@@ -51,8 +57,7 @@ def _revision(url: str, table: str) -> str | None:
     import sqlalchemy
     from alembic.runtime.migration import MigrationContext
 
-    path = url.removeprefix("sqlite:///")
-    if path != url and not Path(path).exists():
+    if url.startswith("sqlite") and not _file(url).exists():
         return None
     engine = sqlalchemy.create_engine(url)
     try:
@@ -94,11 +99,72 @@ def _locked_database(database: Databases) -> Iterator[None]:
     engine.dispose()
 
 
-def _write_ahead(path: Path) -> None:
-    """WAL is a property of the file: setting it once is enough, and MLflow never sets it."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with contextlib.closing(sqlite3.connect(path, timeout=30)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
+def _file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
+
+
+class Draft:
+    """A SQLite file that is upgraded as a copy beside it, which then takes its place.
+
+    MLflow's migrations on SQLite commit statement by statement: one that is broken off in the file
+    itself could be neither finished nor undone.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.draft = path, path.with_name(f"{path.name}.draft")
+
+    def replace_with(self, upgrade: Callable[[str], None]) -> None:
+        """Copy, `upgrade` the copy (given its URL), and put it in place."""
+        self._clear()
+        os.close(os.open(self.draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        try:
+            with self._frozen():
+                upgrade(f"sqlite:///{self.draft}")
+                self._settle()
+                self.draft.replace(self.path)
+        finally:
+            self._clear()
+        _sync(self.path.parent)
+
+    @contextlib.contextmanager
+    def _frozen(self) -> Iterator[None]:
+        """With the copy made, and nobody writing the original meanwhile."""
+        if not self.path.exists():
+            yield
+            return
+        with contextlib.closing(_opened(self.path)) as there:
+            there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            there.execute("BEGIN IMMEDIATE")
+            self._copy()
+            yield
+
+    def _copy(self) -> None:
+        there, copy = _opened(self.path), _opened(self.draft)
+        with contextlib.closing(there), contextlib.closing(copy):
+            there.backup(copy)
+
+    def _settle(self) -> None:
+        """All in the one file, on disk. WAL is a property of it, which MLflow never sets."""
+        with contextlib.closing(_opened(self.draft)) as connection:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        _sync(self.draft)
+
+    def _clear(self) -> None:
+        for ending in ("", "-journal", "-wal", "-shm"):
+            self.draft.with_name(self.draft.name + ending).unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, timeout=30, isolation_level=None)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _upgrade_tracking(url: str) -> None:
