@@ -24,8 +24,8 @@ from dlsys_server.core.settings import Settings
 from dlsys_server.core.told import TELL_SECONDS, FromMain
 
 from .app import create_app
+from .building import Handover
 from .listening import Server
-from .parts import Handover
 
 log = logging.getLogger("dlsys")
 HANDOVER_SECONDS = 30.0

@@ -34,7 +34,8 @@ from dlsys_server.training.routes import workers as workers_router
 from dlsys_server.workflows.routes import router as workflows_router
 from jupyter_dlsys.contract.base import Problem
 
-from .parts import Handover, Parts, build
+from .building import Handover, build
+from .parts import Parts
 
 PREFIX = "/api/v1"
 IDLE_LOOK_SECONDS = 5.0

@@ -153,14 +153,12 @@ def test_the_audit_log_of_many_writers_is_whole(many):
 
 def test_what_only_main_can_do_is_passed_on_and_recorded_once(many):
     with _client(many) as api:
-        ask = {"name": "program"}
-        refused = api.post(
-            f"{PROJECT}/deployments/nothing/tokens", json=ask, headers={"X-Request-ID": "once-1"}
-        )
+        nothing = f"{PROJECT}/deployments/nothing"
+        refused = api.delete(nothing, headers={"X-Request-ID": "once-1"})
         assert refused.status_code == 404 and refused.json()["hint"]
         assert refused.headers.get_list("x-request-id") == ["once-1"]
         forged = {"X-DLSYS-Forwarded": "10.0.0.1;00"}
-        assert api.delete(f"{PROJECT}/deployments/nothing", headers=forged).status_code == 404
+        assert api.delete(nothing, headers=forged).status_code == 404
         rows = api.get("/audit", params={"limit": 50}).json()["items"]
     mine = [row for row in rows if row["request_id"] == "once-1"]
     assert [(row["status"], row["source"]) for row in mine] == [(404, "127.0.0.1")]
