@@ -202,34 +202,12 @@ def build(settings: Settings, secret: str, url: PlatformUrl, version: str) -> Pa
     metadata.deployments_of = serving.names_of
     programs.has_endpoint, programs.changed = serving.has, rollouts.spread
     return Parts(
-        settings,
-        database,
-        store,
-        events,
-        bridge,
-        identity,
-        AuditLog(database, AuditKey(settings.home, settings.audit_key.get_secret_value())),
-        projects,
-        programs,
-        quotas,
-        uploads,
-        datasets,
-        snapshots,
-        PolicyService(database, events, store, views),
-        lineage,
-        child,
-        client,
-        proxy,
-        metadata,
-        room,
-        training,
-        schedules,
-        control,
-        rollouts,
-        serving,
-        Measuring(database, store),
-        version,
-    )
+        settings, database, store, events, bridge, identity, AuditLog(database,
+        AuditKey(settings.home, settings.audit_key.get_secret_value())), projects, programs,
+        quotas, uploads, datasets, snapshots, PolicyService(database, events, store, views),
+        lineage, child, client, proxy, metadata, room, training, schedules, control, rollouts,
+        serving, Measuring(database, store), version,
+    )  # fmt: skip
 
 
 def _access(
