@@ -17,10 +17,12 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from dlsys_server.access.principals import Principal
+from dlsys_server.api.problems import status_of
 from dlsys_server.core.errors import DlsysError
 
 from . import headers as hygiene
@@ -153,8 +155,8 @@ class MlflowProxy:
             await self._until_ready()
             await self._prepare(call)
             return await self._forward(call, raw)
-        except DlsysError as error:
-            if call_of(path) == "server-info" and error.status in (502, 503):
+        except (DlsysError, SQLAlchemyError) as error:
+            if call_of(path) == "server-info" and status_of(error)[0] in (502, 503):
                 return JSONResponse(_SERVER_INFO)
             raise
 
