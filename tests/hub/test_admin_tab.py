@@ -76,6 +76,7 @@ def test_an_administrator_makes_a_project(pat: Person) -> None:
 
 def test_limits_of_a_person(pat: Person) -> None:
     open_tab(pat, "quotas")
+    pat.tab.get_by_label("Filter users and projects").fill("ann")  # who has used nothing yet
     row = pat.tab.locator("tr", has=pat.page.locator("th", has_text=re.compile("^ann")))
     row.get_by_role("button", name="Change").click()
     pat.tab.get_by_label("Jobs at once of ann").fill("3")

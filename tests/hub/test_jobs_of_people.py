@@ -58,7 +58,10 @@ def test_a_persons_job_runs_in_their_server(hub: RunningHub, anns: str) -> None:
     with hub.dlsys(anns) as api:
         job = submit(api, SLEEP="6")
         until(api, job, "running", "failed")
-        assert processes_of(hub, "ann", "runtime.runner")
+        end = time.monotonic() + 5  # a process has its name a moment after it is there
+        while not processes_of(hub, "ann", "runtime.runner"):
+            assert time.monotonic() < end, "there is no runner below ann's server"
+            time.sleep(0.1)
         assert not processes_of(hub, "vic", "runtime.runner")
         done = until(api, job, "succeeded", "failed", "lost")
         assert done["state"] == "succeeded", done["reason"]

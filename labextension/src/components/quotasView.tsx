@@ -38,6 +38,8 @@ export function QuotasView(props: IQuotasView): React.ReactElement {
       (!tight || (quota.use ?? []).some(use => TIGHT.has(use.level ?? '')))
   );
   const of = (kind: QuotaKind): Quota[] => others.filter(quota => quota.kind === kind);
+  const users = of('user');
+  const newcomer = administrator && !tight ? newcomerOf(filter.trim(), quotas) : null;
   return (
     <div className="jp-dlsys-Quotas">
       {props.before ? <Undo {...props} before={props.before} /> : null}
@@ -51,7 +53,7 @@ export function QuotasView(props: IQuotasView): React.ReactElement {
               type="search"
               className="jp-dlsys-Input"
               aria-label={trans.__('Filter users and projects')}
-              placeholder={trans.__('Filter users and projects')}
+              placeholder={trans.__('Filter, or name somebody new')}
               value={filter}
               onChange={event => setFilter(event.target.value)}
             />
@@ -67,13 +69,23 @@ export function QuotasView(props: IQuotasView): React.ReactElement {
         </>
       ) : null}
       <Section title={administrator ? trans.__('Users') : trans.__('Your use')}>
-        <QuotaTable {...props} rows={of('user')} />
+        <QuotaTable {...props} rows={newcomer ? [...users, newcomer] : users} />
       </Section>
       <Section title={administrator ? trans.__('Projects') : trans.__('Your projects')}>
         <QuotaTable {...props} rows={of('project')} />
       </Section>
     </div>
   );
+}
+
+/** Somebody who has used nothing yet is in no list, and can be given limits by name. */
+function newcomerOf(name: string, quotas: readonly Quota[]): Quota | null {
+  const users = quotas.filter(quota => quota.kind === 'user');
+  const everybody = users.find(quota => quota.name === EVERYBODY);
+  const known = users.some(quota => quota.name === name);
+  return name && everybody && !known
+    ? { ...everybody, name, inherited: true, set_by: '', use: [] }
+    : null;
 }
 
 function QuotaTable(props: IQuotasView & { rows: readonly Quota[] }): React.ReactElement {

@@ -19,18 +19,12 @@ from dlsys_server.core.store import ObjectStore
 from jupyter_dlsys.contract.datasets import ExportFormat
 
 from . import kinds, manifest, preview
-from .chunks import ChunkFile
+from .chunks import MEDIA, ChunkFile
 
 if TYPE_CHECKING:
     from .lenses import Lens
 
 Batches = Iterator[pa.RecordBatch]
-MEDIA = {
-    "arrow": "application/vnd.apache.arrow.stream",
-    "parquet": "application/vnd.apache.parquet",
-    "csv": "text/csv; charset=utf-8",
-    "jsonl": "application/jsonl; charset=utf-8",
-}
 
 
 def export(

@@ -26,8 +26,7 @@ from jupyter_dlsys.contract.datasets import (
 from jupyter_dlsys.contract.policies import Policy, PolicyRequest
 from jupyter_dlsys.contract.system import Upload
 
-from .chunks import ChunkFile
-from .export import MEDIA
+from .chunks import MEDIA, ChunkFile
 from .policies import PolicyService
 from .service import DatasetService
 from .snapshots import SnapshotService

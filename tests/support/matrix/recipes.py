@@ -75,7 +75,7 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "audit.verify": R(200),
     "quotas.list": R(200),
     "quotas.set": R(200, "member", body={}),
-    "quotas.unset": R(404, "member"),  # it has none of its own
+    "quotas.unset": R(404, "member", fresh=True),  # it has none of its own
     # -- projects
     "projects.list": R(200),
     "projects.create": R(409, body={"name": "u-nobody"}),
@@ -140,11 +140,11 @@ RECIPES: dict[str, R | tuple[R, ...]] = {
     "jobs.artifact": R(200, "job"),
     # -- agents: this platform starts jobs itself, and says so; one with agents is asked about the
     # jobs of others in tests/integration/training/test_agent.py
-    "agents.poll": R(403, "job", body={"wait_seconds": 0}),
-    "agents.take": R(403, "job"),
-    "agents.read": R(403, "job"),
-    "agents.send": R(403, "job", query={"offset": 0}, content=b"x"),
-    "agents.finish": R(403, "job", body={"exit_code": 0, "finished_at": 0}),
+    "agents.poll": R(422, "job", body={"wait_seconds": 0}),
+    "agents.take": R(422, "job"),
+    "agents.read": R(422, "job"),
+    "agents.send": R(422, "job", query={"offset": 0}, content=b"x"),
+    "agents.finish": R(422, "job", body={"exit_code": 0, "finished_at": 0}),
     # -- schedules
     "schedules.list": R(200),
     "schedules.create": R(

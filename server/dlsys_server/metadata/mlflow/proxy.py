@@ -17,10 +17,12 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from dlsys_server.access.principals import Principal
+from dlsys_server.api.problems import status_of
 from dlsys_server.core.errors import DlsysError
 
 from . import headers as hygiene
@@ -53,7 +55,8 @@ _PLATFORM_ONLY = re.compile(r"^(?:users/(?!current(?:/|$))|roles/)")
 _SCOPED = {("POST", "registered-models/alias"): "models.promote",
            ("DELETE", "registered-models/alias"): "models.demote"}  # fmt: skip
 
-# MLflow's client asks this first and, unlike all else, does not try again after a 503.
+# MLflow's client asks this first and, unlike all else, does not try again after a 503. So it is
+# answered also while nobody can be known: it tells no data, and MLflow asks for no login there.
 _SERVER_INFO = {
     "store_type": "SqlStore",
     "workspaces_enabled": True,
@@ -146,19 +149,22 @@ class MlflowProxy:
         if (raw := self._below_mount(request)) == "":
             return RedirectResponse("mlflow/", status_code=307)  # relative: right under any prefix
         refuse_traversal(raw.encode(), request.scope.get("query_string", b""))
-        principal = request.state.principal = await self._who(request)
-        project = request.state.project = self._where(request, principal)
         path = httpx.URL(f"http://localhost{raw}").path
-        role = self._role_of(principal, project)
-        call = _Call(request, path, principal, project, role, call_of(path))
         try:
+            call = await self._call(request, path)
             await self._until_ready()
             await self._prepare(call)
             return await self._forward(call, raw)
-        except MlflowError as error:
-            if call.call == "server-info" and error.status in (502, 503):
+        except (DlsysError, SQLAlchemyError) as error:
+            if call_of(path) == "server-info" and status_of(error)[0] in (502, 503):
                 return JSONResponse(_SERVER_INFO)
             raise
+
+    async def _call(self, request: Request, path: str) -> _Call:
+        principal = request.state.principal = await self._who(request)
+        project = request.state.project = self._where(request, principal)
+        role = self._role_of(principal, project)
+        return _Call(request, path, principal, project, role, call_of(path))
 
     async def _until_ready(self) -> None:
         """A start takes a few seconds: waiting is kinder than an error, for a while."""
