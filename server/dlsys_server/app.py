@@ -38,6 +38,7 @@ from .building import Handover, build
 from .parts import Parts
 
 PREFIX = "/api/v1"
+DESCRIPTION = "Datasets, jobs, metadata and serving of a deep-learning system."
 IDLE_LOOK_SECONDS = 5.0
 CANCEL_SECONDS = 20.0
 ROUTERS = (
@@ -74,8 +75,7 @@ def create_app(
         version: of this program.
         handover: from the main process, to one that only answers.
     """
-    parts = build(settings, secret, url, version, handover)
-    used = [time.monotonic()]
+    parts, used = build(settings, secret, url, version, handover), [time.monotonic()]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -89,7 +89,7 @@ def create_app(
     app = FastAPI(
         title="jupyter-dlsys",
         version=version,
-        description="Datasets, jobs, metadata and serving of a deep-learning system.",
+        description=DESCRIPTION,
         openapi_url=f"{PREFIX}/openapi.json",
         # Its scripts come from elsewhere: behind a hub they would run where people are logged in.
         docs_url=f"{PREFIX}/docs" if settings.identity == "embedded" else None,

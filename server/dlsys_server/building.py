@@ -111,14 +111,13 @@ def build(
     lineage.seen = snapshots.names.nodes
     control = _control(settings, handover)
     lease = Lease(database, GATEWAY, places.worker) if peers.many else None
-    models, programs = settings.folder("models"), ProgramTokens(database, projects, identity)
-    keys = Keys(programs, settings.hub_stale_seconds)
+    programs = ProgramTokens(database, projects, identity)
+    models, keys = settings.folder("models"), Keys(programs, settings.hub_stale_seconds)
     rollouts = Rollouts(database, events, metadata, lineage, control, models, keys, lease)
     recorder.alias_listeners.append(lambda *_: rollouts.wake())
     serving = ServingService(database, events, metadata, control, rollouts, quotas, places)
     metadata.deployments_of = serving.names_of
-    programs.has_endpoint, programs.changed = serving.has, rollouts.spread
-    programs.need_gateway = serving.need_gateway
+    programs.know(serving.has, rollouts.spread, serving.need_gateway)
     return Parts(
         settings, places, bells, Notices(database, places.worker, bells),
         Presence(peers, lambda: _about(settings, room, url(), secret)),

@@ -197,6 +197,7 @@ def test_shutdown_at_an_answering_process_ends_all(session_root):
     all_answer(running)
     running.connect()
     assert running.api.post("/shutdown").status_code == 202
+    running.api.close()
     assert running.process.wait(30) == 0
     assert not (home / "platform.json").exists() and not (home / "main.sock").exists()
     assert not processes.end_leftovers(home, grace=1)
@@ -208,7 +209,8 @@ def test_idle_counts_the_use_of_all(session_root):
     running.start(wait_for_mlflow=False)
     running.connect()
     with _client(running) as api, api.stream("GET", "/events", timeout=60) as stream:
-        next(stream.iter_lines())
+        lines = stream.iter_lines()  # without a name it would end here, and the stream with it
+        next(lines)
         time.sleep(7)
         assert running.process.poll() is None
     assert running.process.wait(30) == 0

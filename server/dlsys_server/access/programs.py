@@ -31,9 +31,8 @@ EXPIRED_KEPT = timedelta(days=30)
 class ProgramTokens:
     """Verbs on them.
 
-    `has_endpoint`, `changed` and `need_gateway` are set by who builds the platform: the rooms above
-    know endpoints, must hear when a key opens more or less than before, and which process can tell
-    the gateway.
+    The rooms above know endpoints, must hear when a key opens more or less than before, and which
+    process can tell the gateway; `know` tells of them.
     """
 
     def __init__(self, database: Database, projects: ProjectService, identity: Identity) -> None:
@@ -41,6 +40,16 @@ class ProgramTokens:
         self.has_endpoint: Callable[[str, str], bool] = lambda _project, _name: False
         self.changed: Callable[[], None] = lambda: None
         self.need_gateway: Callable[[], None] = lambda: None
+
+    def know(
+        self,
+        has_endpoint: Callable[[str, str], bool],
+        changed: Callable[[], None],
+        need_gateway: Callable[[], None],
+    ) -> None:
+        """What the rooms above do."""
+        self.has_endpoint, self.changed = has_endpoint, changed
+        self.need_gateway = need_gateway
 
     # -- verbs
 

@@ -13,14 +13,12 @@ from sqlalchemy.orm import Session
 from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
-from dlsys_server.core.errors import NotFound
 from dlsys_server.core.events import EventFilter
 from dlsys_server.core.ids import new_id
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
-    Artifact,
     InputRequest,
     InspectRequest,
     Job,
@@ -29,23 +27,22 @@ from jupyter_dlsys.contract.jobs import (
     SubmitRequest,
 )
 from jupyter_dlsys.contract.preflight import PreflightReport
-from jupyter_dlsys.contract.system import JobUsage, Worker
+from jupyter_dlsys.contract.system import Worker
 
 from . import admission, sources
 from .binding import Binder
 from .finding import find_job
 from .preflight.looking import Looker
 from .quota_gate import candidate
+from .reading import JobReading
 from .room import TrainingRoom
 from .states import HOLDING
 from .stopping import Stopper
 from .tables import AttemptRow, JobRow
 from .views import to_attempt, to_job
 
-LOG_WINDOW = 2**20
 
-
-class TrainingService:
+class TrainingService(JobReading):
     """Submit, look, cancel."""
 
     def __init__(self, room: TrainingRoom) -> None:
@@ -251,61 +248,6 @@ class TrainingService:
             find_job(session, project, job_id)
         return EventFilter((project,), subjects=(f"job/{job_id}",))
 
-    def log(self, project: str, job_id: str, offset: int) -> tuple[str, int]:
-        """At most 1 MB of the log from a byte offset, and the offset after it."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.log_sha:
-            data = self.keeper.read(job.log_sha)[offset : offset + LOG_WINDOW]
-        else:
-            self._need_home_of(job)
-            data = _window(self.keeper.attempts.folder(job) / "log", offset)
-        data = _whole_characters(data)
-        return data.decode("utf-8", "replace"), offset + len(data)
-
-    def notebook(self, project: str, job_id: str) -> bytes:
-        """The executed notebook so far; the source as submitted before it starts."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.notebook_sha:
-            return self.keeper.read(job.notebook_sha)
-        self._need_home_of(job)
-        if live := self.keeper.live_notebook(job):
-            return live
-        if job.kind == "script":
-            raise NotFound(
-                f"{job.source} is a script; it has no notebook.", hint="Read its log instead."
-            )
-        files: dict[str, str] = json.loads(self.store.get(job.bundle_sha))["files"]
-        return files[job.source].encode()
-
-    def artifacts(self, project: str, job_id: str) -> list[Artifact]:
-        """Files that the job left, or has written so far."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.state in TERMINAL_STATES:
-            return [Artifact(path=a["path"], bytes=a["bytes"]) for a in job.artifacts]
-        self._need_home_of(job)
-        return [Artifact(path=path, bytes=size) for path, size in self.keeper.live_outputs(job)]
-
-    def artifact(self, project: str, job_id: str, path: str) -> Path:
-        """One of these files on this machine.
-
-        Raises:
-            NotFound: the job left no such file.
-        """
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        for kept in job.artifacts:
-            if kept["path"] == path:
-                return self.keeper.local(kept["sha256"])
-        self._need_home_of(job)
-        if live := self.keeper.live_output(job, path):
-            return live
-        raise NotFound(
-            f"The job left no file '{path}'.", hint="`dlsys jobs artifacts ID` lists its files."
-        )
-
     def has_snapshot(self, job_id: str | None, snapshot: str) -> bool:
         """Whether a job's token may read a snapshot."""
         if job_id is None:
@@ -315,24 +257,6 @@ class TrainingService:
             return job is not None and any(
                 bound["snapshot"] == snapshot for bound in job.inputs.values()
             )
-
-    def usage(self, project: str, job_id: str) -> JobUsage:
-        """What a job used over time, and what that says."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.state not in TERMINAL_STATES:
-            self._need_home_of(job)
-            self.places.need_main()  # it has the newest look
-        return self.compute.usage(job)
-
-    def _need_home_of(self, job: JobRow) -> None:
-        """What a job has written so far lies where it runs.
-
-        Raises:
-            Elsewhere: that is another home.
-        """
-        if job.state not in TERMINAL_STATES and job.state != "queued":
-            self.places.need(job.worker)
 
     def workers(self) -> list[Worker]:
         """Machines that run jobs, what jobs hold of them, and how busy they are."""
@@ -395,22 +319,3 @@ def _in_project(session: Session, project: str, jobs: list[str]) -> set[str]:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """Without a UTF-8 character that a window's end cut in two."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte & 0xC0 != 0x80:
-            length = 1 + (byte >= 0xC0) + (byte >= 0xE0) + (byte >= 0xF0)
-            return data[:-back] if length > back else data
-    return data
-
-
-def _window(path: Path, offset: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(LOG_WINDOW)
-    except FileNotFoundError:
-        return b""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,9 +25,11 @@ async def blocks(*parts: bytes, fail: bool = False) -> AsyncIterator[bytes]:
 
 
 @pytest.fixture
-def uploads(tmp_path: Path) -> UploadService:
-    places = Places(Peers(Database("sqlite://"), "here"))
-    return UploadService(Settings(home=tmp_path, max_upload_bytes=1000), places)
+def uploads(tmp_path: Path) -> Iterator[UploadService]:
+    database = Database(f"sqlite:///{tmp_path / 'db.sqlite'}")
+    places = Places(Peers(database, "here"))
+    yield UploadService(Settings(home=tmp_path, max_upload_bytes=1000), places)
+    database.close()
 
 
 async def test_a_broken_upload_goes_on_where_it_broke(uploads: UploadService) -> None:

@@ -58,7 +58,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("url", sa.String(length=500), nullable=False),
         sa.Column("secret", sa.String(length=64), nullable=False),
-        sa.Column("cpus", sa.Float(), nullable=False),
+        sa.Column("cpus", sa.Double(), nullable=False),
         sa.Column("memory_bytes", sa.BigInteger(), nullable=False),
         sa.Column("gpus", JSON, nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
