@@ -173,7 +173,7 @@ def endpoint(session, house, name):
 
 
 def overshoot(house):
-    ServingService(house.database, None, None, None, None, house.quotas)  # type: ignore[arg-type]
+    ServingService(house.database, None, None, None, None, house.quotas, None)  # type: ignore[arg-type]
     ada = house.principal("ada", EVERYTHING)
     house.quotas.set(ada, "user", "ann", LimitsRequest(endpoints=4))
     house.quotas.set(ada, "user", "*", LimitsRequest(endpoints=1))
