@@ -1,6 +1,6 @@
 """Fifty people's servers on one platform with PostgreSQL and S3: no error, no leak, bounded memory.
 
-TEST_CROWD_SECONDS says for how long (default 40); `-s` prints times and memory.
+TEST_CROWD_SECONDS says for how long (default 25); `-s` prints times and memory.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from tests.support.platform import RunningPlatform
 from tests.support.seaweed import Bucket
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.s3, pytest.mark.postgres]
-SECONDS = float(os.environ.get("TEST_CROWD_SECONDS", "40"))
+SECONDS = float(os.environ.get("TEST_CROWD_SECONDS", "25"))
 PEOPLE = 50
 MORE_MEMORY, MORE_MEMORY_BYTES = 1.15, 30 * 2**20
 SETTLE_SECONDS = 40
