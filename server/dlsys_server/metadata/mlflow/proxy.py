@@ -38,7 +38,7 @@ from .calls import (
 )
 from .client import MlflowClient
 from .connection import WORKSPACE
-from .errors import MlflowError
+from .errors import MlflowError, in_mlflow_words, unavailable
 from .jobs import JobWrites
 from .page import with_preferences
 from .roles import account_of, role_from_scopes
@@ -140,7 +140,7 @@ class MlflowProxy:
             response = await self._answer(request)
         except DlsysError as error:  # also those of the host's rules: MLflow's client shows them
             request.state.code = error.code
-            response = _problem(_in_mlflow_words(error))
+            response = _problem(in_mlflow_words(error))
         except ClientDisconnect:
             return
         await response(scope, receive, send)
@@ -250,6 +250,10 @@ class MlflowProxy:
         if answer.status_code == 403 and answer.headers.get("content-type", "").startswith("text/"):
             await answer.aclose()
             raise _denied(call)
+        if _is_away(answer):  # in words of its database driver, or a page
+            await answer.aclose()
+            log.warning("MLflow could not answer", extra={"status": answer.status_code})
+            raise unavailable("MLflow cannot reach its database.")
         taps = self._interested(call) if answer.is_success else []
         headers = hygiene.to_client(answer.headers.raw)
         location = answer.headers.get("location")
@@ -371,12 +375,9 @@ def _starting() -> MlflowError:
     )  # fmt: skip
 
 
-def _in_mlflow_words(error: DlsysError) -> MlflowError:
-    if isinstance(error, MlflowError):
-        return error
-    words = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_EXIST"}
-    code = words.get(error.status, "INVALID_PARAMETER_VALUE")
-    return MlflowError(error.status, code, error.detail, error.hint)
+def _is_away(answer: httpx.Response) -> bool:
+    page = answer.headers.get("content-type", "").startswith("text/html")
+    return answer.status_code == 503 or (answer.status_code >= 500 and page)
 
 
 def _problem(error: MlflowError) -> Response:
