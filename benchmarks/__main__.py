@@ -1,9 +1,10 @@
-"""`python -m benchmarks [names] [--quick] [--json]`: measure, then show one table."""
+"""`python -m benchmarks [names] [--quick] [--json] [--processes N]`: measure, show one table."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import sys
 import traceback
 
@@ -23,7 +24,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help=f"some of: {', '.join(NAMES)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="few, short samples")
     parser.add_argument("--json", action="store_true", help="the figures as JSON on stdout")
+    parser.add_argument("--processes", type=int, default=1, help="of our platform (default: 1)")
     asked = parser.parse_args()
+    os.environ["DLSYS_PROCESSES"] = str(asked.processes)
     asked.names = [name.replace("-", "_") for name in asked.names]
     if unknown := set(asked.names) - set(NAMES):
         parser.error(f"unknown: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")

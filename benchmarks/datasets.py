@@ -32,14 +32,20 @@ import pyarrow.parquet as pq
 from benchmarks.figures import Figure, Sample, Target, figure
 from dlsys_server.access.embedded import ALL
 from dlsys_server.access.principals import Principal
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.peers import Peers
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import open_store
 from dlsys_server.core.tables import Base
+from dlsys_server.datasets.sealing import DataKey, Sealer
 from dlsys_server.datasets.service import DatasetService
+from dlsys_server.datasets.showing import Shower
 from dlsys_server.datasets.snapshots import SnapshotService
 from dlsys_server.datasets.uploads import UploadService
+from dlsys_server.datasets.viewing import Views
 from dlsys_server.metadata.lineage import LineageService
 from jupyter_dlsys.client.readers import SnapshotReader
 from jupyter_dlsys.contract.datasets import (
@@ -70,11 +76,12 @@ class Room:
         Base.metadata.create_all(database.engine)
         events, lineage = EventLog(database), LineageService(database)
         store = open_store(self.settings.effective_store_url)
-        self.uploads = UploadService(self.settings)
-        self.datasets = DatasetService(
-            database, events, store, self.settings, self.uploads, lineage
-        )
-        self.snapshots = SnapshotService(database, events, store, self.settings, lineage)
+        self.uploads = UploadService(self.settings, Places(Peers(database, "")))
+        shower = Shower(store, Sealer(DataKey(home)))
+        shown = (QuotaService(database, {}), Views(lambda _name: ME), shower)
+        common = (database, events, self.settings)
+        self.datasets = DatasetService(*common, self.uploads, lineage, *shown)
+        self.snapshots = SnapshotService(*common, lineage, *shown)
 
     def create(self, name: str) -> None:
         body = CreateDataset(name=name, kind="text-classification")

@@ -24,12 +24,13 @@ from sqlalchemy import func, insert, select, update
 from benchmarks.figures import Figure, Sample, Target, compared
 from benchmarks.measuring import take_turns
 from benchmarks.spending import Purse
+from dlsys_server.building import build
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.tables import EventRow
-from dlsys_server.parts import Parts, build
+from dlsys_server.parts import Parts
 from dlsys_server.training.tables import AttemptRow, JobRow
 from tests.support.platform import RunningPlatform, notebook
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import os
 import signal
 import socket
@@ -64,6 +65,7 @@ class Demo:
             **{k: v for k, v in os.environ.items() if not k.startswith("JUPYTERHUB_")},
             "DLSYS_HUB_DEMO": "1",
             "DLSYS_HUB_URL": self.url,
+            "DLSYS_LAUNCHER": os.environ.get("DLSYS_LAUNCHER", "agent"),
             "DLSYS_HUB_API": f"http://127.0.0.1:{_free()}",
             "DLSYS_HUB_PROXY": f"node {PROXY}",
             "DLSYS_HUB_PROXY_API": f"http://127.0.0.1:{_free()}",
@@ -191,6 +193,8 @@ def main() -> None:
             print(f"  {user}   {password:<13}  {MAY[user]}")
         print(f"\nPasswords are for this start only. Log: {demo.state / 'hub.log'}")
         print("The demo separates people by token, not by OS account: this machine only.")
+        print(f"It makes no accounts. Servers, and the jobs in them, run as {getpass.getuser()};")
+        print("a person's jobs wait until that person's server runs.")
         print("Ctrl-C ends everything.", flush=True)
         while not demo.ended():
             time.sleep(0.5)

@@ -12,6 +12,7 @@ place: the variables below; how to install it: docs/hub.md.
     DLSYS_PROJECTS_FILE  projects and their members        none; the demo has projects.yaml
     DLSYS_PLATFORM       managed: the hub starts it · external: a unit, with DLSYS_SERVICE_TOKEN ·
                          chart: Zero to JupyterHub has the rest, only rights come from here
+    DLSYS_LAUNCHER       who starts jobs: helper, agent     agent in the demo; docs/training.md
     DLSYS_PLATFORM_URL   where it listens                  http://127.0.0.1:8901
 
 Lists are extended, not set, so that this file can also be a part of another configuration.
@@ -91,9 +92,10 @@ c.JupyterHub.oauth_token_expires_in = DAY
 
 # What servers, kernels and terminals need to find the platform; the token is the server's own.
 base = "/" + URL.path.strip("/") if URL.path.strip("/") else ""
-c.Spawner.environment.update(
-    {"DLSYS_URL": env("DLSYS_PUBLIC_URL", f"{PLATFORM_URL}{base}/services/{rights.PLATFORM}")}
-)
+address = env("DLSYS_PUBLIC_URL", f"{PLATFORM_URL}{base}/services/{rights.PLATFORM}")
+# With the launcher `agent` the jobs of a person run in that person's server.
+agent = {"DLSYS_AGENT": "1"} if env("DLSYS_LAUNCHER") == "agent" else {}
+c.Spawner.environment.update({"DLSYS_URL": address, **agent})
 c.Spawner.default_url = "/lab"
 if PLATFORM != "chart":
     c.Spawner.cmd = [str(Path(sys.executable).with_name("jupyterhub-singleuser"))]

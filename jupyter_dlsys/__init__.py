@@ -15,7 +15,7 @@ from jupyter_dlsys._version import __version__
 if TYPE_CHECKING:
     from jupyter_dlsys.client.checkpoints import checkpoint, last_checkpoint
     from jupyter_dlsys.client.client import Client, connect
-    from jupyter_dlsys.client.inputs import bind, dataset, input, mlflow_env
+    from jupyter_dlsys.client.inputs import bind, dataset, input, mlflow_env, project
     from jupyter_dlsys.contract.encoding import encode_utf8 as encode_text
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "input",
     "last_checkpoint",
     "mlflow_env",
+    "project",
 ]
 
 _WHERE = {
@@ -40,6 +41,7 @@ _WHERE = {
     "checkpoint": ("jupyter_dlsys.client.checkpoints", "checkpoint"),
     "last_checkpoint": ("jupyter_dlsys.client.checkpoints", "last_checkpoint"),
     "mlflow_env": ("jupyter_dlsys.client.inputs", "mlflow_env"),
+    "project": ("jupyter_dlsys.client.inputs", "project"),
     "encode_text": ("jupyter_dlsys.contract.encoding", "encode_utf8"),
 }
 

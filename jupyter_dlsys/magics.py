@@ -17,7 +17,7 @@ from jupyter_dlsys.client.client import Client
 from jupyter_dlsys.client.errors import DlsysError
 
 NAME = "dlsys"
-BIND = "bind"
+BIND, PROJECT = "bind", "project"
 
 
 class CommandFailed(Exception):
@@ -54,6 +54,7 @@ def _before_cell(*_: Any) -> None:
 def magic(line: str) -> None:
     """%dlsys VERB …: as on the command line; `%dlsys bind data=tweets@v1` binds an input by hand.
 
+    `%dlsys project vision` works in that project from here on, `%dlsys project` says which it is.
     `%dlsys submit … --watch` and `%dlsys jobs watch JOB` show the job as a widget and go on.
     """
     try:
@@ -62,6 +63,9 @@ def magic(line: str) -> None:
         raise CommandFailed(f"%dlsys {line}: {error}") from None
     if arguments[:1] == [BIND]:
         _bind(arguments[1:])
+        return
+    if arguments[:1] == [PROJECT]:
+        _project(arguments[1:])
         return
     _run(arguments or ["--help"])
 
@@ -101,6 +105,13 @@ def _bind(arguments: Sequence[str]) -> None:
         sys.stdout.write(f"{name} = {ref}\n")
 
 
+def _project(arguments: Sequence[str]) -> None:
+    try:
+        sys.stdout.write(f"Project {inputs.project(*arguments[:1])}\n")
+    except DlsysError as error:
+        raise CommandFailed(str(error)) from None
+
+
 # -- completion --------------------------------------------------------------
 
 
@@ -123,7 +134,7 @@ def complete(line: str, incomplete: str) -> list[str]:
         return [item.value for item in expected.shell_complete(context, incomplete)]
     names = list(getattr(command, "commands", ()))
     if not words:
-        names.append(BIND)
+        names += [BIND, PROJECT]
     return sorted(name for name in names if name.startswith(incomplete))
 
 

@@ -19,8 +19,32 @@ from tests.support import ports, processes
 from tests.support.postgres import PostgresServer, start_postgres
 from tests.support.seaweed import Bucket, SeaweedServer, start_seaweed
 
+LONGEST = (
+    "integration/training/test_kills.py",
+    "hub/test_outages.py",
+    "integration/test_platforms.py",
+    "e2e/test_demo.py",
+    "integration/backup/test_round.py",
+    "integration/serving/test_deployments.py",
+    "hub/test_crowd.py",
+    "integration/access/test_matrix.py",
+    "integration/training/test_agent.py",
+    "hub/test_lab_shared.py",
+    "ui/test_live_notebook.py",
+    "ui/test_lab.py",
+    "integration/access/test_quotas.py",
+    "integration/workflows/test_schedules.py",
+)
+"""Files that take a minute or more: they begin, so that no process works alone at the end."""
 NOT_APPLICABLE = "not applicable"
 """A skip whose reason starts so is about the machine's kind, not about a missing part."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; all others as they were."""
+    folder = Path(__file__).parent
+    rank = {folder / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -62,6 +62,7 @@ def _about(worker: Worker) -> dict[str, Any]:
         "GPUs": f"{worker.gpus_used} of {len(worker.gpus)} held" if worker.gpus else "none",
         **{f"GPU {gpu.id}": _gpu(gpu) for gpu in worker.gpu_details},
         "jobs": worker.jobs,
+        **_platform(worker),
         "isolation": _isolation(worker),
         "warm start": _warm(worker),
     }
@@ -69,6 +70,14 @@ def _about(worker: Worker) -> dict[str, Any]:
 
 def _parts(*texts: str) -> str:
     return ", ".join(text for text in texts if text)
+
+
+def _platform(worker: Worker) -> dict[str, object]:
+    """Only where there are several."""
+    if worker.seen_at is None:
+        return {}
+    leads = "decides what starts" if worker.leads else ""
+    return {"platform": _parts(worker.platform, worker.url, leads)}
 
 
 def _gpu(gpu: Gpu) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from jupyter_dlsys.cli import dataset_views, output, session
+from jupyter_dlsys.cli import dataset_views, output, policies, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import (
     AsJson,
@@ -60,14 +60,25 @@ KindOption = Annotated[KindName | None, typer.Option("--kind", help="Kind of a n
 def datasets(context: typer.Context, as_json: AsJson = False) -> None:
     """Versioned data: commit, look at, compare, freeze. Alone: the list."""
     if context.invoked_subcommand is None:
-        list_datasets(limit=50, as_json=as_json)
+        list_datasets(limit=50, shared=False, as_json=as_json)
 
 
 @app.command("list")
 @covers("datasets.list")
-def list_datasets(limit: Limit = 50, as_json: AsJson = False) -> None:
+def list_datasets(
+    limit: Limit = 50,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Those of other projects that you may read.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Datasets, most recently changed first."""
-    output.table(session.client().datasets.list(limit), LIST, as_json, empty=EMPTY)
+    found = session.client().datasets.list(limit, shared=shared)
+    if shared:
+        empty = "No dataset of another project is shared with you."
+        output.table(found, ["project", *LIST], as_json, empty=empty)
+        return
+    output.table(found, LIST, as_json, empty=EMPTY)
 
 
 @app.command()
@@ -356,6 +367,9 @@ def _format_of(path: Path | None) -> str:
     if suffix not in {item.value for item in FormatName}:
         raise usage(f"'{path}' does not tell the format.", "Add --format csv, parquet, …")
     return suffix
+
+
+app.command()(policies.policy)
 
 
 @app.command()

@@ -190,7 +190,7 @@ class Lab:
             f"Endpoint {found.url} answers with version 1",
             found.message,
         )
-        token = self.client.deployments.issue_token(found.name, "demo-program", 1)
+        token = self.client.tokens.issue("demo-program", endpoint=found.name, lifetime_days=1)
         self.program = Program(found.url, token.token)
         examples = self._examples(f"{self.name}@v1", demo_data.FIRST_LABELS)
         said = self.program.ask([text for text, _ in examples]).labels

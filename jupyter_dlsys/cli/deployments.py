@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from jupyter_dlsys.cli import output, session
+from jupyter_dlsys.cli import output, session, tokens
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import AsJson, EndpointName, Limit, ModelRef, usage
 
@@ -99,32 +99,26 @@ def _latency(half: float | None, worst: float | None) -> str:
     return "" if half is None else f"{number(half)} ms for half, {number(worst)} ms for 99 %"
 
 
-@app.command()
-@covers("deployments.tokens", "deployments.issue_token", "deployments.revoke_token")
-def tokens(
+@app.command("tokens")
+def keys(
     name: EndpointName,
     issue: Annotated[
         str | None, typer.Option(metavar="PROGRAM", help="Make a token for this program.")
     ] = None,
-    days: Annotated[int, typer.Option(min=1, max=3650, help="How long it is valid.")] = 365,
+    days: tokens.Days = 90,
     revoke: Annotated[str | None, typer.Option(metavar="ID", help="Make it worthless.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Tokens of programs that may call an endpoint: list, --issue, --revoke."""
-    calls = session.client().deployments
     if issue and revoke:
         raise usage("--issue and --revoke exclude each other.")
     if issue:
-        made = calls.issue_token(name, issue, days)
-        sentence = f"{made.token}\nIt is shown only now; keep it like a password."
-        output.say(made, as_json, sentence)
+        tokens.make(issue, ["predict"], name, days, as_json)
     elif revoke:
-        calls.revoke_token(name, revoke)
-        output.say({"revoked": revoke}, as_json, f"Token {revoke} is worthless now.")
+        tokens.end(revoke, as_json)
     else:
-        columns = ["id", "name", "created_at:made", "expires_at:valid until"]
-        empty = f"No program may call {name}. --issue PROGRAM makes a token."
-        output.table(calls.tokens(name), columns, as_json, empty=empty)
+        empty = f"No program of yours has a key of {name}. --issue PROGRAM makes one."
+        tokens.show(name, as_json, empty)
 
 
 @top.command()

@@ -232,6 +232,12 @@ def cancel(job: JobId, as_json: AsJson = False) -> None:
     output.say(found, as_json, f"Job {found.name}: {words.state(found)}")
 
 
+def warn(made: Job, as_json: bool) -> None:
+    """What the platform thinks of a job that it took."""
+    for text in () if as_json else made.warnings:
+        session.errors().print(f"Warning: {text}", style="yellow")
+
+
 @app.command()
 @covers("jobs.retry")
 def retry(
@@ -241,6 +247,7 @@ def retry(
 ) -> None:
     """Run a job that has ended again, as a new one with the last checkpoint of the old."""
     made = session.client().jobs.retry(job)
+    warn(made, as_json)
     if watch:
         follow(made.id, as_json)
         return

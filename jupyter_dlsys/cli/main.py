@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from jupyter_dlsys.cli import (
+    agent,
     audit,
     datasets,
     deployments,
@@ -16,10 +17,12 @@ from jupyter_dlsys.cli import (
     models,
     operating,
     projects,
+    quotas,
     schedules,
     session,
     submitting,
     system,
+    tokens,
 )
 from jupyter_dlsys.client.errors import DlsysError
 
@@ -37,9 +40,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (system.app, operating.top, submitting.top, models.top, deployments.top):
+for group in (system.app, agent.app, operating.top, submitting.top, models.top, deployments.top):
     app.registered_commands += group.registered_commands
 app.add_typer(projects.app, name="projects")
+app.add_typer(tokens.app, name="tokens")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(audit.app, name="audit")
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(jobs.app, name="jobs")

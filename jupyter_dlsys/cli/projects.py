@@ -61,6 +61,18 @@ def show(
 
 
 @app.command()
+@covers("projects.permissions")
+def permissions(
+    project: Annotated[str | None, typer.Argument(metavar="PROJECT")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What you may do in a project, and why not the rest."""
+    found = session.client().projects.permissions(project)
+    columns = ["operation", "allowed", "words:why not"]
+    output.table(found, columns, as_json, empty="There is nothing to do.")
+
+
+@app.command()
 @covers("projects.create")
 def create(
     name: Annotated[str, typer.Argument(help="A slug: a-z, 0-9 and '-'.")],

@@ -143,12 +143,13 @@ def submit(
     as_json: AsJson = False,
 ) -> None:
     """Run a notebook or script as a job, with its data, parameters and environment kept."""
-    from jupyter_dlsys.cli.jobs import follow
+    from jupyter_dlsys.cli.jobs import follow, warn
 
     client = session.client()
     if look:
         _look_first(client.jobs.preflight(**given), _is_script(given), as_json)
     made = client.jobs.submit(**given)
+    warn(made, as_json or look)  # the look has said it already
     if watch:
         follow(made.id, as_json)
         return

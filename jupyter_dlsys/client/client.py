@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from jupyter_dlsys.client.agents import Agents
 from jupyter_dlsys.client.audit import Audit
 from jupyter_dlsys.client.connection import Address, Connection, Folder, locate
 from jupyter_dlsys.client.datasets import Datasets
@@ -14,9 +15,11 @@ from jupyter_dlsys.client.jobs import Jobs
 from jupyter_dlsys.client.lineage import LineageGraph
 from jupyter_dlsys.client.models import Models
 from jupyter_dlsys.client.projects import Projects
+from jupyter_dlsys.client.quotas import Quotas
 from jupyter_dlsys.client.runs import Runs
 from jupyter_dlsys.client.schedules import Schedules
 from jupyter_dlsys.client.system import System
+from jupyter_dlsys.client.tokens import Tokens
 from jupyter_dlsys.client.uploads import Uploads
 
 
@@ -30,11 +33,14 @@ class Client:
         self.connection = Connection(where, project)
         self.system = System(self.connection)
         self.projects = Projects(self.connection)
+        self.tokens = Tokens(self.connection)
+        self.quotas = Quotas(self.connection)
         self.audit = Audit(self.connection)
         self.uploads = Uploads(self.connection)
         self.datasets = Datasets(self.connection, self.uploads)
         self.snapshots = Snapshots(self.connection)
         self.jobs = Jobs(self.connection)
+        self.agents = Agents(self.connection)
         self.schedules = Schedules(self.connection)
         self.runs = Runs(self.connection)
         self.models = Models(self.connection)

@@ -119,7 +119,11 @@ class Connection:
 
     def path(self, *parts: str) -> str:
         """Path of a thing of the project."""
-        return "/".join([f"{API}/projects", *(quote(p, safe="") for p in (self.project, *parts))])
+        return self.path_in(self.project, *parts)
+
+    def path_in(self, project: str, *parts: str) -> str:
+        """Path of a thing of a project."""
+        return "/".join([f"{API}/projects", *(quote(p, safe="") for p in (project, *parts))])
 
     def follow_restart(self) -> None:
         """Forget an embedded platform that was replaced by another one, without asking either."""

@@ -13,6 +13,7 @@ from jupyter_dlsys.client.results import Dataset, Diff, Rows, Version, VersionSu
 from jupyter_dlsys.client.sources import Source, guess_kind, sources
 from jupyter_dlsys.client.uploads import Progress, Uploads
 from jupyter_dlsys.client.views import Listing
+from jupyter_dlsys.contract.access import Role
 from jupyter_dlsys.contract.datasets import (
     CommitRequest,
     CreateDataset,
@@ -22,21 +23,29 @@ from jupyter_dlsys.contract.datasets import (
     TagRequest,
     UploadedFile,
 )
+from jupyter_dlsys.contract.policies import (
+    ColumnMask,
+    Policy,
+    PolicyRequest,
+    RowFilter,
+    Visibility,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 
 class Datasets(Resource):
-    """Datasets of a project."""
+    """Datasets of a project; a name may tell another one: project/name."""
 
     def __init__(self, connection: Connection, uploads: Uploads) -> None:
         super().__init__(connection)
         self._uploads = uploads
 
-    def list(self, limit: int | None = None) -> Listing[Dataset]:
-        """Datasets, most recently changed first."""
-        return self._all(Dataset, self._path("datasets"), limit=limit)
+    def list(self, limit: int | None = None, *, shared: bool = False) -> Listing[Dataset]:
+        """Datasets, most recently changed first; `shared`: of other projects, shared with you."""
+        query = {"shared": True} if shared else None
+        return self._all(Dataset, self._path("datasets"), query, limit)
 
     def create(self, name: str, kind: Kind = "generic", description: str = "") -> Dataset:
         """Make an empty dataset."""
@@ -45,19 +54,19 @@ class Datasets(Resource):
 
     def show(self, name: str) -> Dataset:
         """One dataset."""
-        return self._connection.get(Dataset, self._path("datasets", name))
+        return self._connection.get(Dataset, self._dataset(name))
 
     def remove(self, name: str) -> None:
         """Remove a dataset from the lists; snapshots and lineage that use it stay readable."""
-        self._connection.json("DELETE", self._path("datasets", name))
+        self._connection.json("DELETE", self._dataset(name))
 
     def history(self, name: str, limit: int | None = None) -> Listing[VersionSummary]:
         """Versions, newest first."""
-        return self._all(VersionSummary, self._path("datasets", name, "commits"), limit=limit)
+        return self._all(VersionSummary, self._dataset(name, "commits"), limit=limit)
 
     def version(self, name: str, ref: str = "latest") -> Version:
         """One version: v3, a tag, sha256:… or latest."""
-        return self._connection.get(Version, self._path("datasets", name, "commits", ref))
+        return self._connection.get(Version, self._dataset(name, "commits", ref))
 
     def commit(  # noqa: PLR0913  one door for all that a commit may say
         self,
@@ -101,12 +110,49 @@ class Datasets(Resource):
                 said: dict[str, Any] = {"message": message, "operation": operation, "where": where}
                 said |= {"tags": dict(tags or {}), "parent": parent}
                 body = checked(CommitRequest, files=self._send(found, progress), **said)
-                path = self._path("datasets", name, "commits")
+                path = self._dataset(name, "commits")
                 return self._connection.send(Version, "POST", path, body, key=new_key())
             except ApiError:
                 if made:
                     self.remove(name)
                 raise
+
+    def policy(self, name: str) -> Policy:
+        """Who may see a dataset and what of it, and what that means for you."""
+        return self._connection.get(Policy, self._dataset(name, "policy"))
+
+    def set_policy(
+        self,
+        name: str,
+        *,
+        visibility: Visibility = "project",
+        groups: Sequence[str] = (),
+        masks: Sequence[ColumnMask | Mapping[str, Any]] = (),
+        filters: Sequence[RowFilter | Mapping[str, Any]] = (),
+        export: Sequence[Role] | None = None,
+    ) -> Policy:
+        """Say who may see a dataset and what of it, instead of what was said before.
+
+        Args:
+            name: the dataset.
+            visibility: "private", "project", "groups" or "organisation".
+            groups: of the hub, with visibility "groups".
+            masks: e.g. {"column": "email", "method": "hash", "roles": ["maintainer"]}.
+            filters: e.g. {"roles": ["viewer"], "where": "age >= 18"}.
+            export: roles that may export; None: all who may read; []: nobody.
+
+        Raises:
+            Forbidden: you are neither its owner nor a maintainer of the project.
+        """
+        body = checked(
+            PolicyRequest,
+            visibility=visibility,
+            groups=list(groups),
+            masks=list(masks),
+            filters=list(filters),
+            export=None if export is None else list(export),
+        )
+        return self._connection.send(Policy, "PUT", self._dataset(name, "policy"), body)
 
     def _create_missing(self, name: str, kind: Kind | None, found: Sequence[Source]) -> bool:
         try:
@@ -145,7 +191,7 @@ class Datasets(Resource):
     ) -> Rows:
         """A window of rows; images as data URIs of thumbnails."""
         query = {"ref": ref, "where": where, "columns": columns, "offset": offset, "limit": limit}
-        return self._connection.get(Rows, self._path("datasets", name, "rows"), query)
+        return self._connection.get(Rows, self._dataset(name, "rows"), query)
 
     def export(
         self,
@@ -159,7 +205,7 @@ class Datasets(Resource):
     ) -> Path | pa.Table:
         """All rows of a version: a file at `to` in `format`, or an Arrow table without `to`."""
         query = {"ref": ref, "where": where, "columns": columns, "format": format}
-        path = self._path("datasets", name, "export")
+        path = self._dataset(name, "export")
         if to is not None:
             return self._connection.download(path, Path(to), query)
         import pyarrow as pa
@@ -171,7 +217,7 @@ class Datasets(Resource):
     def diff(self, name: str, base: str, target: str = "latest") -> Diff:
         """What changed from one version to another."""
         query = {"base": base, "target": target}
-        return self._connection.get(Diff, self._path("datasets", name, "diff"), query)
+        return self._connection.get(Diff, self._dataset(name, "diff"), query)
 
     def tag(self, name: str, tag: str, version: int, *, move: bool = False) -> Dataset:
         """Point a tag at a version.
@@ -180,10 +226,8 @@ class Datasets(Resource):
             Conflict: it points at another version and `move` is not set.
         """
         body = checked(TagRequest, version=version, move=move)
-        return self._connection.send(
-            Dataset, "PUT", self._path("datasets", name, "tags", tag), body
-        )
+        return self._connection.send(Dataset, "PUT", self._dataset(name, "tags", tag), body)
 
     def untag(self, name: str, tag: str) -> Dataset:
         """Remove a tag."""
-        return self._connection.send(Dataset, "DELETE", self._path("datasets", name, "tags", tag))
+        return self._connection.send(Dataset, "DELETE", self._dataset(name, "tags", tag))

@@ -11,13 +11,7 @@ from jupyter_dlsys.client.errors import Refused, TimedOut
 from jupyter_dlsys.client.resource import Resource, checked
 from jupyter_dlsys.client.results import Deployment, Prediction
 from jupyter_dlsys.client.views import Listing
-from jupyter_dlsys.contract.deployments import (
-    DeployRequest,
-    IssuedToken,
-    PredictRequest,
-    TokenInfo,
-    TokenRequest,
-)
+from jupyter_dlsys.contract.deployments import DeployRequest, PredictRequest
 
 WAIT_SECONDS = 0.3
 
@@ -105,20 +99,3 @@ class Deployments(Resource):
         path = self._path("deployments", name, "predict")
         # A prediction changes nothing, so it may be repeated when the line breaks.
         return self._connection.send(Prediction, "POST", path, body, key=new_key())
-
-    def tokens(self, name: str) -> Listing[TokenInfo]:
-        """Tokens of programs that may call this endpoint."""
-        path = self._path("deployments", name, "tokens")
-        return Listing(self._connection.get(list[TokenInfo], path))
-
-    def issue_token(
-        self, name: str, program: str, expires_in_days: int | None = 365
-    ) -> IssuedToken:
-        """A token for a program; the secret is shown once."""
-        body = checked(TokenRequest, name=program, expires_in_days=expires_in_days)
-        path = self._path("deployments", name, "tokens")
-        return self._connection.send(IssuedToken, "POST", path, body)
-
-    def revoke_token(self, name: str, token: str) -> None:
-        """Make a token worthless at once; `token` is its id."""
-        self._connection.json("DELETE", self._path("deployments", name, "tokens", token))

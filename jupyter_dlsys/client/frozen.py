@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+from jupyter_dlsys.client.chunks import FetchChunk
 from jupyter_dlsys.client.connection import new_key
 from jupyter_dlsys.client.resource import Resource, checked
 from jupyter_dlsys.client.results import Snapshot
@@ -48,24 +50,31 @@ class Snapshots(Resource):
             split=None if split is None else dict(split),
             seed=seed,
         )
-        path = self._path("datasets", name, "snapshots")
+        path = self._dataset(name, "snapshots")
         # Creating the same snapshot again gives the same one, so a repeat is harmless.
         return self._connection.send(Snapshot, "POST", path, body, key=new_key())
 
     def list(self, dataset: str, limit: int | None = None) -> Listing[Snapshot]:
         """Snapshots of a dataset, newest first."""
-        return self._all(Snapshot, self._path("datasets", dataset, "snapshots"), limit=limit)
+        return self._all(Snapshot, self._dataset(dataset, "snapshots"), limit=limit)
 
-    def show(self, hash: str) -> Snapshot:
-        """One snapshot by its hash, 'sha256:…'."""
-        return self._connection.get(Snapshot, self._path("snapshots", hash))
+    def show(self, hash: str, project: str | None = None) -> Snapshot:
+        """One snapshot by its hash, 'sha256:…'; of another project when one is named."""
+        return self._connection.get(Snapshot, self._in(project, "snapshots", hash))
 
-    def chunk(self, sha256: str) -> bytes:
+    def chunk(self, sha256: str, project: str | None = None) -> bytes:
         """The bytes of one Parquet chunk."""
-        return self._connection.request("GET", self._path("chunks", sha256)).content
+        return self._connection.request("GET", self._in(project, "chunks", sha256)).content
+
+    def fetcher(self, snapshot: Snapshot) -> FetchChunk:
+        """What gives the bytes of this snapshot's chunks."""
+        return partial(self.chunk, project=snapshot.project)
+
+    def _in(self, project: str | None, *parts: str) -> str:
+        return self._connection.path_in(project or self._connection.project, *parts)
 
     def download(self, snapshot: Snapshot, folder: str | Path) -> Path:
         """Its rows as Parquet files with a snapshot.json, as a job finds them."""
         target = Path(folder).expanduser()
-        materialize(snapshot.model_dump(mode="json"), target, fetch=self.chunk)
+        materialize(snapshot.model_dump(mode="json"), target, fetch=self.fetcher(snapshot))
         return target

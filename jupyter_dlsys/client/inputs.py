@@ -36,6 +36,32 @@ def default_client(client: Client | None = None) -> Client:
     return _session.client
 
 
+def project(name: str = "") -> str:
+    """Work in another project from here on: datasets, jobs, and plain `mlflow` where it is ours.
+
+    A job stays in its project.
+
+    Args:
+        name: of the project; without it nothing changes.
+
+    Returns:
+        The project that is worked in.
+
+    Raises:
+        NotFound: there is none of this name that you can see; nothing is changed.
+    """
+    known = default_client()
+    if not name or name == known.project or "DLSYS_JOB_ID" in os.environ:
+        return known.project
+    known.projects.show(name)
+    os.environ["DLSYS_PROJECT"] = name
+    _session.client = Client(known.connection.where, name)
+    _session.bindings.clear()
+    if _session.mlflow:
+        mlflow_env()
+    return name
+
+
 def dataset(
     ref: str,
     *,
@@ -49,7 +75,7 @@ def dataset(
     """Rows of a dataset, frozen: `dataset("tweets@v1").to_pandas()`.
 
     Args:
-        ref: name, name@v3, name@tag or name@sha256:…
+        ref: name, name@v3, name@tag or name@sha256:…; project/name of another project.
         split: fractions that add up to 1, e.g. {"train": 0.8, "test": 0.2}.
         where: only rows for which this holds.
         columns: only these.
@@ -69,7 +95,7 @@ def dataset(
             f"A job reads only the data that it was submitted with, not '{ref}'.",
             hint=f"Submit it with `-d data={ref}` and read it with dlsys.input('data').",
         ) from error
-    return SnapshotReader(found, chosen.snapshots.chunk)
+    return SnapshotReader(found, chosen.snapshots.fetcher(found))
 
 
 def bind(name: str, ref: str, **how: Any) -> None:

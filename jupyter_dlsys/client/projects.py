@@ -12,6 +12,7 @@ from jupyter_dlsys.contract.access import (
     Member,
     MemberKind,
     MemberRequest,
+    Permission,
     Project,
     Role,
 )
@@ -27,6 +28,10 @@ class Projects(Resource):
     def show(self, project: str | None = None) -> Project:
         """One project, with what you may do in it."""
         return self._connection.get(Project, self._of(project))
+
+    def permissions(self, project: str | None = None) -> Listing[Permission]:
+        """For each operation whether you may, and why not: which role, and whom to ask."""
+        return Listing(self._connection.get(list[Permission], f"{self._of(project)}/permissions"))
 
     def create(self, name: str, title: str = "") -> Project:
         """A new shared project; you are its maintainer. Needs administration of the platform."""

@@ -26,6 +26,14 @@ class Resource:
     def _path(self, *parts: str) -> str:
         return self._connection.path(*parts)
 
+    def _dataset(self, dataset: str, *parts: str) -> str:
+        """Path of a dataset, of the project that its name tells: `name` or `project/name`."""
+        project, slash, name = dataset.rpartition("/")
+        if not slash:
+            return self._path("datasets", name, *parts)
+        project = project.removeprefix("dlsys://").removesuffix("/dataset")
+        return self._connection.path_in(project, "datasets", name, *parts)
+
     def _all(
         self,
         kind: type[T],

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from jupyter_dlsys.client import words
 from jupyter_dlsys.client.views import Shown, pairs_html, table_html
-from jupyter_dlsys.contract import datasets, deployments, jobs, runs, schedules
+from jupyter_dlsys.contract import datasets, deployments, jobs, runs, schedules, tokens
 
 
 class Dataset(Shown, datasets.Dataset):
@@ -277,3 +277,18 @@ class Firing(Shown, schedules.Firing):
     """A time that came, and what came of it."""
 
     shown: ClassVar[Sequence[str]] = ("due_at", "state", "job", "job_state", "reason")
+
+
+class ServiceToken(Shown, tokens.ServiceToken):
+    """A program's token, without its secret."""
+
+    shown: ClassVar[Sequence[str]] = (
+        "name",
+        "id",
+        "owner",
+        "scopes",
+        "endpoint",
+        "state",
+        "expires_at",
+        "last_used_at",
+    )

@@ -80,3 +80,14 @@ class AuditReport(Answer):
     last: int | None = None
     head: str = Field("", description="Hash of the last row; keep it elsewhere to prove more.")
     problems: list[str] = Field([], description="What was changed or removed, in plain words.")
+
+
+class Permission(Answer):
+    """Whether the caller may do something in a project, and who could allow it."""
+
+    operation: str
+    allowed: bool
+    needs: Role | None = Field(None, description="The weakest role that includes it.")
+    words: str = Field(
+        "", description="Why not, e.g. 'needs role data-scientist in vision: ask ann'."
+    )

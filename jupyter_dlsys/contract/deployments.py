@@ -77,28 +77,3 @@ class Prediction(Answer):
     model_version: str
     request_id: str
     milliseconds: float
-
-
-class TokenRequest(Request):
-    """A token for a program that calls this endpoint."""
-
-    name: str = Field(min_length=1, max_length=100)
-    expires_in_days: int | None = Field(365, ge=1, le=3650)
-
-
-class IssuedToken(Answer):
-    """Shown once; the platform keeps only its hash."""
-
-    id: str
-    name: str
-    token: str
-    expires_at: datetime | None = None
-
-
-class TokenInfo(Answer):
-    """A token without the secret."""
-
-    id: str
-    name: str
-    created_at: datetime
-    expires_at: datetime | None = None

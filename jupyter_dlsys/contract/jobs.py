@@ -36,7 +36,7 @@ class SourceFile(Request):
 class InputRequest(Request):
     """A dataset bound to a name of the job. Every field but `dataset` as in a snapshot."""
 
-    dataset: str = Field(description="name, name@v3, name@tag or name@sha256:…")
+    dataset: str = Field(description="name, name@v3, name@tag, name@sha256:…; project/name")
     tags: dict[str, str] = {}
     where: str | None = None
     columns: list[str] | None = None
@@ -95,6 +95,7 @@ class JobInput(Answer):
     dataset: str
     version: int
     snapshot: str
+    project: str | None = Field(None, description="Of the dataset, where it is another one.")
 
 
 class JobProgress(Answer):
@@ -158,7 +159,7 @@ class Job(Answer):
     state: JobState
     reason: str = ""
     exit_reason: str | None = Field(
-        None, description="cancelled, timeout, lost, user-error, out-of-memory, killed, …"
+        None, description="cancelled, quota, timeout, lost, user-error, out-of-memory, killed, …"
     )
     queue_position: int | None = None
     forecast: Forecast | None = Field(None, description="Of a job that has not ended.")
@@ -189,6 +190,7 @@ class Job(Answer):
     finished_at: datetime | None = None
     metrics: dict[str, float] = Field({}, description="Latest value of each metric.")
     models: list[str] = Field([], description="Registered by this job, as name@v1.")
+    warnings: list[str] = Field([], description="Only when it is submitted or retried.")
 
 
 class Artifact(Answer):

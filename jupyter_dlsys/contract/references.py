@@ -1,4 +1,7 @@
-"""How data is named: `name@ref`, `dlsys://project/dataset/name@ref`, and where a blob lies."""
+"""How data is named, and where a blob lies.
+
+`name@ref`; of another project `project/name@ref`, or `dlsys://project/dataset/name@ref`.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,14 @@ import re
 
 from .base import NAME_PATTERN
 
-_URI = re.compile(r"dlsys://(?P<project>[^/]+)/dataset/(?P<rest>.+)")
+_URI = re.compile(r"(?:dlsys://(?P<of>[^/]+)/dataset/|(?P<project>[^/@:]+)/)(?P<rest>.+)")
 _REF = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
 
 
 def parse_reference(reference: str) -> tuple[str, str]:
     """Name and ref of `name`, `name@v3`, `name@tag`, `name@sha256:…`; the ref is '' for newest.
 
-    Also understands `dlsys://project/dataset/name@v3`; the project is left to `parse_uri`.
+    Also understands a name with its project, which is left to `parse_uri`.
 
     Raises:
         ValueError: it is not a reference.
@@ -29,12 +32,12 @@ def parse_uri(reference: str, project: str = "") -> tuple[str, str, str]:
     """
     text = reference.strip()
     if match := _URI.fullmatch(text):
-        project, text = match["project"], match["rest"]
+        project, text = match["of"] or match["project"], match["rest"]
     name, at, ref = text.partition("@")
     if not re.fullmatch(NAME_PATTERN, name) or (at and not _REF.fullmatch(ref)):
         raise ValueError(
-            f"'{reference}' is not a dataset reference; write name, name@v3, name@tag or "
-            "name@sha256:…"
+            f"'{reference}' is not a dataset reference; write name, name@v3, name@tag, "
+            "name@sha256:… or project/name"
         )
     return project, name, ref
 

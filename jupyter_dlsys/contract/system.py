@@ -9,6 +9,7 @@ from pydantic import Field
 
 from .base import Answer
 
+LauncherName = Literal["platform", "helper", "agent"]
 PartState = Literal["ok", "starting", "degraded", "failed", "off"]
 
 
@@ -52,6 +53,7 @@ class Gpu(Answer):
 class Isolation(Answer):
     """What keeps a job's code apart on this machine, found by trying."""
 
+    launcher: LauncherName = Field("platform", description="Who starts jobs.")
     account: str = Field(description="Which OS account jobs run as, in words.")
     memory: Literal["cgroup", "watched"]
     processes: Literal["cgroup", "rlimit", "watched"]
@@ -85,6 +87,10 @@ class Worker(Answer):
     gpu_details: list[Gpu] = []
     isolation: Isolation | None = None
     warm: Warm | None = None
+    platform: str = Field("", description="Host of its platform, where there are several.")
+    url: str = Field("", description="Where the other platforms reach it.")
+    seen_at: datetime | None = Field(None, description="When it last said that it lives.")
+    leads: bool = Field(False, description="Its scheduler decides what starts, on all of them.")
 
 
 class UsagePoint(Answer):

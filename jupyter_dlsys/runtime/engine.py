@@ -40,7 +40,8 @@ class DlsysEngine(NBClientEngine):  # type: ignore[misc]
             raise_on_iopub_timeout=False,
             timeout=None,
         )
-        signal.signal(signal.SIGTERM, client.stop)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, client.stop)
         try:
             spool.phase("starting-kernel")
             client.execute(env=kwargs["environment"])
@@ -55,7 +56,8 @@ class DlsysEngine(NBClientEngine):  # type: ignore[misc]
             )
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # from here on it only saves and ends
+            for number in (signal.SIGTERM, signal.SIGINT):  # from here on it only saves and ends
+                signal.signal(number, signal.SIG_IGN)
             manager.notebook_complete()
         if client.stopping:
             raise Stopped

@@ -25,7 +25,7 @@ class Spool:
     """Writer.  `cell` methods belong to the cell of the last `cell_start`."""
 
     def __init__(self, path: Path) -> None:
-        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
+        fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o660)
         self._file = os.fdopen(fd, "ab", buffering=0)
         self._seq = 0
         self._batch: list[str] = []

@@ -16,6 +16,8 @@ from .kernel import Launch
 from .manager import Manager, tolerated
 from .widgets import WidgetStates
 
+SOFT = 7.0  # seconds for a cell to end after an interrupt; of the ten until the kill
+
 
 class Stopped(BaseException):
     """Asked to stop, and the running cell did not end by an interrupt."""
@@ -174,8 +176,9 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
         if self.km.provisioner is not None:
             self.kernel_exit = await self.km.provisioner.poll()
 
-    def stop(self, _signal: int, _frame: FrameType | None) -> None:
-        """SIGTERM: interrupt the cell, so that the notebook is saved with what it shows."""
+    def stop(self, number: int, _frame: FrameType | None) -> None:
+        """SIGTERM: interrupt the cell, so that the notebook is saved with what it shows. SIGINT:
+        the same, and the cell has time to save a checkpoint."""
         if self.stopping:
             return
         self.stopping = True
@@ -188,7 +191,8 @@ class Client(PapermillNotebookClient):  # type: ignore[misc]
 
         self.loop.call_soon_threadsafe(interrupt)
         signal.signal(signal.SIGALRM, self._give_up)
-        signal.setitimer(signal.ITIMER_REAL, min(3.0, self.nb_man.job.grace / 3 or 0.1))
+        seconds = min(3.0, self.nb_man.job.grace / 3 or 0.1)
+        signal.setitimer(signal.ITIMER_REAL, SOFT if number == signal.SIGINT else seconds)
 
     def _give_up(self, _signal: int, _frame: FrameType | None) -> None:
         if self.in_cell:

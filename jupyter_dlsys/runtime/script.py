@@ -98,7 +98,8 @@ def chunks(process: Process) -> Iterator[tuple[str, bytes]]:
 def run_script(job: Job, spool: Spool, environment: dict[str, str]) -> int:
     """Raises JobError when the script fails."""
     # the group gets the signal, so the script has it; we stay until it has ended
-    signal.signal(signal.SIGTERM, lambda *_: None)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     spool.started(job.start.get("mode", "cold"), job.start.get("reason", ""))
     spool.phase("running")
     spool.progress(0, 1)

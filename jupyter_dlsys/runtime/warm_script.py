@@ -6,6 +6,7 @@ import atexit
 import io
 import os
 import runpy
+import signal
 import sys
 import threading
 import traceback
@@ -78,6 +79,7 @@ def _streams(out: int, err: int) -> None:
 
 
 def _run(source: Path, arguments: list[str]) -> int:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     reseed()
     use_threads(int(os.environ.get("OMP_NUM_THREADS") or 0))
     sys.argv = [str(source), *arguments]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Float, Unicode, default
 
+from jupyter_dlsys.agent.hosting import AgentThread
 from jupyter_dlsys.client import embedded
-from jupyter_dlsys.server_extension.activity import Activity
+from jupyter_dlsys.server_extension.activity import WORK, Activity
 from jupyter_dlsys.server_extension.backend import Backend
 from jupyter_dlsys.server_extension.handlers import StartHandler, StatusHandler
 from jupyter_dlsys.server_extension.presence import Presence
@@ -57,6 +59,8 @@ class DLSysApp(ExtensionApp):
         self.settings["dlsys_presence"] = self.presence
         assert self.serverapp is not None
         self.activity = Activity(self.settings, self.serverapp.kernel_manager)
+        self.agent = AgentThread(self.url, self.log)
+        self.settings[WORK].append(self.agent.working)
 
     def initialize_handlers(self) -> None:
         """The door's own paths first, then what is passed on."""
@@ -72,12 +76,15 @@ class DLSysApp(ExtensionApp):
     async def _start_jupyter_server_extension(self, _serverapp: Any) -> None:
         if os.environ.get("JUPYTERHUB_ACTIVITY_URL"):
             self.activity.begin()
+        if os.environ.get("DLSYS_AGENT") == "1":
+            self.agent.begin()
         if self.autostart and not self.backend.shared:
             self.backend.start()
             self.presence.begin()
 
     async def stop_extension(self) -> None:
         """Let go of the platform; it ends by itself when nobody uses it."""
+        await asyncio.to_thread(self.agent.end)
         await self.activity.end()
         await self.presence.end()
         await self.backend.close()

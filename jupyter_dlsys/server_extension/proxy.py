@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 from tornado import web
@@ -59,6 +59,9 @@ class ProxyHandler(PlatformHandler):
             self._refuse(error)
             return
         if self._finished:
+            return
+        if any(part in (".", "..") for part in unquote(self.request.path).split("/")):
+            self._refuse(web.HTTPError(400, "dots in the path", reason="Not a path of ours"))
             return
         cast(Any, self.request.connection).set_max_body_size(MAX_BODY)
         self._body = asyncio.Queue(QUEUE)
@@ -208,21 +211,28 @@ class ProxyHandler(PlatformHandler):
                 self.add_header(name, value)
         self.set_header("X-Accel-Buffering", "no")
         self.set_header("X-Content-Type-Options", "nosniff")
-        if self._is_mlflow():
+        if self._is_mlflows_page():
+            self.set_header("Content-Security-Policy", "frame-ancestors 'self'")
             self._let_mlflow_write()
         else:
             # What a job left may be a page with scripts: it must not act as Jupyter's user.
             self.set_header("Content-Security-Policy", "frame-ancestors 'self'; sandbox")
 
-    def _is_mlflow(self) -> bool:
-        return self.request.path.startswith(f"{self.prefix}/mlflow")
+    def _is_mlflows_page(self) -> bool:
+        """MLflow's own page and its parts; all else there is data, of anybody in the project."""
+        below = self.request.path.removeprefix(f"{self.prefix}/mlflow")
+        return below in ("", "/") or below.startswith("/static-files/")
 
     def _let_mlflow_write(self) -> None:
         """MLflow's own page turns this cookie into the header that Jupyter wants on writes."""
         if self.request.method == "GET" and not self.get_cookie(MLFLOW_HEADER_COOKIE):
             token = self.xsrf_token.decode()
             self.set_cookie(
-                MLFLOW_HEADER_COOKIE, token, path=f"{self.prefix}/mlflow", samesite="Strict"
+                MLFLOW_HEADER_COOKIE,
+                token,
+                path=f"{self.prefix}/mlflow",
+                samesite="Strict",
+                secure=self.request.protocol == "https",
             )
 
     # -- the browser leaves --------------------------------------------------

@@ -1,3 +1,4 @@
+import { adminPlugin } from './plugins/admin';
 import { commitPlugin } from './plugins/commit';
 import { computePlugin } from './plugins/compute';
 import { corePlugin } from './plugins/core';
@@ -10,6 +11,7 @@ import { lineagePlugin } from './plugins/lineage';
 import { modelPlugin } from './plugins/model';
 import { notebookPlugin } from './plugins/notebook';
 import { notificationsPlugin } from './plugins/notifications';
+import { projectsPlugin } from './plugins/projects';
 import { schedulePlugin } from './plugins/schedule';
 import { sidebarPlugin } from './plugins/sidebar';
 import { statusPlugin } from './plugins/status';
@@ -20,11 +22,13 @@ export { IDlsys } from './tokens';
 export default [
   corePlugin,
   sidebarPlugin,
+  projectsPlugin,
   datasetPlugin,
   commitPlugin,
   submitPlugin,
   schedulePlugin,
   computePlugin,
+  adminPlugin,
   jobPlugin,
   modelPlugin,
   endpointPlugin,

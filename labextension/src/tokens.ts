@@ -10,15 +10,18 @@ import type { IContext } from './widgets/context';
  *
  * Require it to open things or to read the live models. `context()` loads the models and views
  * (the first call costs a request, later ones nothing) and does not connect;
- * `(await context()).session.connect()` does, and starts the platform when need be.
+ * `(await context()).session.connect()` does, and starts the platform when need be. A context is
+ * about one project: the one asked for, else the current one.
  */
 export interface IDlsys {
   readonly trans: TranslationBundle;
   /** Resolves when somebody first called `context()`. */
   readonly used: Promise<IContext>;
-  context(): Promise<IContext>;
+  context(project?: string): Promise<IContext>;
   /** Open a view. */
   open(target: Target): void;
+  /** Why this person may not do an operation in the current project; '' for what is allowed. */
+  whyNot(operation: string): string;
 }
 
 export const IDlsys = new Token<IDlsys>(

@@ -11,14 +11,8 @@ import logging
 import os
 import secrets
 import signal
-import socket
 import sys
-import threading
-from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
-
-import uvicorn
 
 from dlsys_server.core.backup.restoring import refuse_half_restored
 from dlsys_server.core.errors import DlsysError
@@ -26,42 +20,27 @@ from dlsys_server.core.locks import locked
 from dlsys_server.core.logs import configure_logging
 from dlsys_server.core.settings import Settings, load_settings
 
+from .answer import answer
+from .answering import Answerers, Doors
 from .app import create_app
 from .commands import add_commands, run
 from .doors import announce, retract, tcp_socket, unix_socket
+from .listening import Server
 
 log = logging.getLogger("dlsys")
 ALREADY_RUNNING, CANNOT_START = 17, 18
-
-
-class Server(uvicorn.Server):
-    """Tells open event streams to end before uvicorn waits for them; says when it is ready."""
-
-    def __init__(
-        self, config: uvicorn.Config, stopping: threading.Event, ready: Callable[[], None]
-    ) -> None:
-        super().__init__(config)
-        self._stopping, self._ready = stopping, ready
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """SIGTERM or SIGINT."""
-        self._stopping.set()
-        super().handle_exit(sig, frame)
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start serving, then say so."""
-        await super().startup(sockets)
-        if not self.should_exit:
-            self._ready()
 
 
 def main() -> None:
     """Entry point of `dlsys-server`."""
     parser = argparse.ArgumentParser(prog="dlsys-server")
     parser.add_argument("--home", type=Path, help="data folder (default: DLSYS_HOME)")
+    parser.add_argument("--answering", action="store_true", help=argparse.SUPPRESS)
     add_commands(parser)
     options = parser.parse_args()
     settings = load_settings(options.home)
+    if options.answering:
+        sys.exit(answer(settings))
     sys.exit(run(settings, options) if options.command else serve(settings))
 
 
@@ -85,8 +64,11 @@ def serve(settings: Settings) -> int:
 
 async def _serve(settings: Settings) -> bool:
     secret = secrets.token_urlsafe(32)
-    door, path = unix_socket(settings.home)
+    door, path = unix_socket(settings.home, "platform.sock")
     program = tcp_socket(settings)
+    private, private_path = None, None
+    if settings.processes > 1:
+        private, private_path = unix_socket(settings.home, "main.sock")
     url = f"http://{settings.listens_at[0]}:{program.getsockname()[1]}"
     version = importlib.metadata.version("jupyter-dlsys")
     server: Server | None = None
@@ -101,22 +83,24 @@ async def _serve(settings: Settings) -> bool:
         log.info("ready", extra={"url": url})
 
     app = create_app(settings, secret, url=lambda: url, stop=stop, version=version)
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=4,
-        timeout_keep_alive=75,
-    )
-    server = Server(config, app.state.stopping, ready)
+    server = Server(app, ready, [door, program], private)
+    if private_path is not None:
+        server.answer_by(
+            Answerers(
+                settings,
+                app.state.parts,
+                Doors([door, program], private_path, url),
+                secret,
+                server.changed,
+                stop,
+            )
+        )
     for number in (signal.SIGTERM, signal.SIGINT):  # uvicorn raises the one it got again at the end
         signal.signal(number, signal.SIG_IGN)
     try:
-        await server.serve(sockets=[door, program])
+        await server.serve(sockets=server.listeners)
     finally:
-        retract(settings, path)
+        retract(settings, path, private_path)
     return server.started
 
 

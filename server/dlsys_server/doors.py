@@ -17,11 +17,12 @@ from dlsys_server.core.settings import Settings
 
 log = logging.getLogger(__name__)
 LONGEST_SOCKET_PATH = 100
+PATIENCE_SECONDS = 1.0
 
 
-def unix_socket(home: Path) -> tuple[socket.socket, Path]:
+def unix_socket(home: Path, name: str) -> tuple[socket.socket, Path]:
     """A socket for doors on this machine; in the temporary folder when the home's path is long."""
-    path = home / "platform.sock"
+    path = home / name
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         path = Path(tempfile.mkdtemp(prefix="dlsys-")) / "s"
     path.unlink(missing_ok=True)
@@ -39,7 +40,7 @@ def tcp_socket(settings: Settings) -> socket.socket:
     host, wanted = settings.listens_at
     for port in (wanted,) if wanted else (last, 0):
         try:
-            listener = listen(host, port)
+            listener = _patiently(host, port)
         except OSError as error:
             log.warning("port is taken", extra={"port": port, "error": str(error)})
             continue
@@ -48,6 +49,18 @@ def tcp_socket(settings: Settings) -> socket.socket:
     raise DlsysError(
         f"Port {wanted} is taken.", hint="Choose another with DLSYS_PORT, or 0 for any."
     )
+
+
+def _patiently(host: str, port: int) -> socket.socket:
+    """The port; a process of a platform that was killed may still have it for a moment."""
+    end = time.monotonic() + (PATIENCE_SECONDS if port else 0)
+    while True:
+        try:
+            return listen(host, port)
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.05)
 
 
 def announce(settings: Settings, secret: str, url: str, door: Path, version: str) -> None:
@@ -64,13 +77,15 @@ def announce(settings: Settings, secret: str, url: str, door: Path, version: str
     _write(settings.home / "platform.json", json.dumps(state))
 
 
-def retract(settings: Settings, door: Path) -> None:
-    """Take back what `announce` said."""
-    for path in (settings.home / "platform.json", settings.home / "secret", door):
+def retract(settings: Settings, *doors: Path | None) -> None:
+    """Take back what `announce` said, and the doors."""
+    for path in (settings.home / "platform.json", settings.home / "secret"):
         path.unlink(missing_ok=True)
-    if door.parent != settings.home:
-        with contextlib.suppress(OSError):
-            door.parent.rmdir()
+    for door in (one for one in doors if one is not None):
+        door.unlink(missing_ok=True)
+        if door.parent != settings.home:
+            with contextlib.suppress(OSError):
+                door.parent.rmdir()
 
 
 def _write(path: Path, text: str) -> None:

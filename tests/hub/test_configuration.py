@@ -118,6 +118,12 @@ def test_the_platform_gets_its_settings_and_the_servers_get_none() -> None:
     assert servers == {"DLSYS_URL": "http://127.0.0.1:8901/services/dlsys"}
 
 
+def test_with_agents_the_servers_are_told() -> None:
+    config = load(DLSYS_LAUNCHER="agent")
+    assert service(config)["environment"]["DLSYS_LAUNCHER"] == "agent"
+    assert config.Spawner.environment.to_dict()["update"]["DLSYS_AGENT"] == "1"
+
+
 def test_a_prefix_of_the_hub_is_part_of_the_platforms_address() -> None:
     config = load(DLSYS_HUB_URL="http://127.0.0.1:8000/jupyter/")
     servers = config.Spawner.environment.to_dict()["update"]

@@ -39,6 +39,8 @@ def looks(platform: RunningPlatform, job: str) -> list[str]:
 
 
 def test_every_answer_needs_one_connection_only(narrow: RunningPlatform) -> None:
+    limits = {"gpu_hours": 100, "jobs": 9, "storage_bytes": 10**12}
+    assert narrow.api.put("/quotas/user/*", json=limits).status_code == 200
     running = narrow.submit(notebook("print(1)", "import time; time.sleep(600)"))["id"]
     waiting = narrow.submit(notebook("print(2)"))["id"]
     narrow.wait_for(running, "running")

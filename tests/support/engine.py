@@ -12,10 +12,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import IO, Any
 
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.ids import new_id
+from dlsys_server.core.peers import Peers
 from dlsys_server.core.settings import Settings
 from dlsys_server.core.store import LocalStore
 from dlsys_server.metadata.lineage import LineageService
@@ -31,7 +33,9 @@ from dlsys_server.training.gathering import Gatherer
 from dlsys_server.training.keeping import Keeper
 from dlsys_server.training.launching import Launcher
 from dlsys_server.training.leading import Leadership
+from dlsys_server.training.placing import Workers
 from dlsys_server.training.queueing import Limits
+from dlsys_server.training.quota_gate import Gate
 from dlsys_server.training.repeating import Repeater
 from dlsys_server.training.scheduler import Scheduler
 from dlsys_server.training.settling import Settler
@@ -138,7 +142,8 @@ class Engine:
         self.keeper = Keeper(self.store, self.attempts, folder / "cache")
         self.checkpoints = Checkpoints(self.keeper, self.attempts)
         self.stopper = Stopper(database, self.announcer)
-        self.repeater = Repeater(database, self.announcer, self.checkpoints)
+        gate = Gate(database, QuotaService(database, {}), Durations(database))
+        self.repeater = Repeater(database, self.announcer, self.checkpoints, gate)
         self.bundle = self.store.put(json.dumps({"files": {"a.py": "print(1)"}}).encode())
         self.caller = SimpleNamespace(name=USER)
 
@@ -166,7 +171,8 @@ class Engine:
         finisher = Finisher(own, self.keeper, self.announcer, self.capacity)
         closer = Closer(own, attempts, metadata, self.checkpoints, worker)  # type: ignore[arg-type]
         settler = Settler(own, launcher, finisher, closer, self.announcer, worker)
-        turns = Turns(self.capacity, Limits(), Durations(database), Shares(database, self.capacity))
+        workers = Workers(Peers(database, worker), self.capacity)
+        turns = Turns(workers, Limits, Durations(database), Shares(database, self.capacity))
         dispatcher = Dispatcher(leadership, Gatherer(), turns, launcher, self.announcer)
         return Scheduler(leadership, self.capacity, launcher, settler, dispatcher)
 

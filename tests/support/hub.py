@@ -88,7 +88,7 @@ class RunningHub:
         return next(e for e in self._environments() if e.get("JUPYTERHUB_SERVICE_NAME") == "dlsys")
 
     def _environment(self, user: str) -> dict[str, str]:
-        end = time.monotonic() + 40
+        end = time.monotonic() + 90
         while time.monotonic() < end:
             for found in self._environments():
                 named = found.get("JUPYTERHUB_USER") == user

@@ -23,6 +23,7 @@ class RunningPlatform:
     def __init__(self, home: Path, **environment: str) -> None:
         self.home, self.environment = home, environment
         self.python = sys.executable
+        self.popen: dict[str, Any] = {}
         self.process: subprocess.Popen[bytes] | None = None
         self.api = httpx.Client()
 
@@ -38,6 +39,7 @@ class RunningPlatform:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                **self.popen,
             )
         self.wait(lambda: (self.home / "platform.json").exists(), "the platform to start")
         self.connect()

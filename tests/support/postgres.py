@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.ports import free_port
+from tests.support.stoppable import Stoppable
 
 _SETTINGS = {
     "fsync": "off",
@@ -38,6 +39,12 @@ class PostgresServer:
 
     def url(self, database: str, driver: str = "postgresql+psycopg") -> str:
         return f"{driver}://postgres:{self.password}@127.0.0.1:{self.port}/{database}"
+
+    def new_database(self) -> str:
+        """SQLAlchemy URL of a new, empty database, which stays."""
+        name = f"t{secrets.token_hex(6)}"
+        self._run(f'CREATE DATABASE "{name}"')
+        return self.url(name)
 
     @contextlib.contextmanager
     def database(self) -> Iterator[str]:
@@ -71,6 +78,34 @@ def start_postgres() -> Iterator[PostgresServer]:
             yield server
         finally:
             _stop(process)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def start_stoppable() -> Iterator[tuple[PostgresServer, Stoppable]]:
+    """The same, but what it acknowledged survives its death, and it can be stopped and killed."""
+    programs = binaries()
+    account = _account(programs)
+    folder = Path(tempfile.mkdtemp(prefix="dlpg"))
+    server = PostgresServer(free_port(), secrets.token_hex(12))
+    settings = {**_SETTINGS, "synchronous_commit": "on"}
+
+    def start() -> subprocess.Popen[bytes]:
+        end = time.monotonic() + 30
+        while True:  # the sessions of one that was killed take a moment to end
+            process = _start(programs, folder, server, account, settings)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+                assert time.monotonic() < end, (folder / "log").read_text("utf-8")
+                continue
+            _wait_ready(process, folder, server)
+            return process
+
+    try:
+        _initialise(programs, folder, server, account)
+        with Stoppable(start, signal.SIGINT) as stoppable:
+            yield server, stoppable
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -120,11 +155,15 @@ def _initialise(
 
 
 def _start(
-    binaries: Path, folder: Path, server: PostgresServer, account: dict[str, Any]
+    binaries: Path,
+    folder: Path,
+    server: PostgresServer,
+    account: dict[str, Any],
+    settings: dict[str, str] = _SETTINGS,
 ) -> subprocess.Popen[bytes]:
     command = [str(binaries / "postgres"), "-D", str(folder / "data")]
     command += ["-p", str(server.port), "-k", str(folder)]
-    for name, value in _SETTINGS.items():
+    for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **account)

@@ -6,6 +6,7 @@ import contextlib
 import json
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from tests.support.ports import free_block, worker_number
+from tests.support.stoppable import Stoppable
 
 _MASTER, _VOLUME, _FILER, _S3, _GRPC = 0, 1, 2, 3, 10_000
 _PORTS = [_S3, _MASTER, _VOLUME, _FILER, *(_GRPC + p for p in (_MASTER, _VOLUME, _FILER, _S3))]
@@ -43,6 +45,13 @@ class SeaweedServer:
     endpoint_url: str
     access_key: str
     secret_key: str
+
+    def new_bucket(self) -> str:
+        """Name of a new, empty bucket, which stays."""
+        name = f"test-{secrets.token_hex(6)}"
+        with contextlib.closing(self._client()) as client:
+            client.create_bucket(Bucket=name)
+        return name
 
     @contextlib.contextmanager
     def bucket(self) -> Iterator[Bucket]:
@@ -95,6 +104,28 @@ def start_seaweed(folder: Path) -> Iterator[SeaweedServer]:
     finally:
         process.kill()  # it takes long over SIGTERM, and its data is thrown away
         process.wait(10)
+
+
+@contextlib.contextmanager
+def start_stoppable(folder: Path) -> Iterator[tuple[SeaweedServer, Stoppable]]:
+    """The same, but it can be stopped and killed, and started again on its data."""
+    weed = _binary()
+    folder.mkdir(mode=0o700, parents=True)
+    first = 11_000 + (worker_number() % 20) * 400
+    base = free_block(_PORTS, first, first + 400)
+    keys = secrets.token_hex(8), secrets.token_hex(16)
+    server = SeaweedServer(f"http://127.0.0.1:{base + _S3}", *keys)
+    (folder / "s3.json").write_text(json.dumps(_identities(server)), "utf-8")
+
+    def start() -> subprocess.Popen[bytes]:
+        with (folder / "log").open("ab") as log:
+            command = _command(weed, folder, base)
+            process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        _wait_ready(process, folder, server)
+        return process
+
+    with Stoppable(start, signal.SIGTERM) as stoppable:
+        yield server, stoppable
 
 
 def _binary() -> str:

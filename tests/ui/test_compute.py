@@ -32,7 +32,7 @@ def submit(screen: Screen, name: str, cpus: float, code: str) -> str:
 def test_the_status_bar_opens_it(screen: Screen) -> None:
     screen.command("dlsys:open-panel")
     expect(screen.page.get_by_text("Nothing has run yet")).to_be_visible(timeout=60_000)
-    status = screen.page.locator(".jp-dlsys-Status")
+    status = screen.page.locator(".jp-dlsys-Status:visible")
     expect(status).to_have_text(re.compile(r"^(CPU|GPU) [\d.]+/[\d.]+$"))
     status.click()
     expect(screen.tab.get_by_role("heading", name="Compute")).to_be_visible()
@@ -63,7 +63,7 @@ def test_the_queue_is_in_order_with_reasons(screen: Screen) -> None:
     expect(first).to_contain_text("second")
     expect(second).to_contain_text("third")
     expect(first.locator("td").nth(3)).not_to_be_empty()
-    expect(screen.page.locator(".jp-dlsys-Status")).to_contain_text("2 queued")
+    expect(screen.page.locator(".jp-dlsys-Status:visible")).to_contain_text("2 queued")
     screen.command("dlsys:open-panel")
     compute = screen.page.get_by_role("region", name="Compute").first
     expect(compute).to_contain_text("2 queued")
@@ -81,7 +81,7 @@ def test_it_empties_by_itself(screen: Screen) -> None:
     (screen.lab.workspace / "enough").touch()
     expect(screen.tab.get_by_text("Nothing waits.")).to_be_visible(timeout=60_000)
     expect(screen.tab.get_by_text("Nothing runs now.")).to_be_visible(timeout=60_000)
-    expect(screen.page.locator(".jp-dlsys-Status")).not_to_contain_text("queued")
+    expect(screen.page.locator(".jp-dlsys-Status:visible")).not_to_contain_text("queued")
 
 
 def test_an_idle_kernel_is_shut_down(screen: Screen) -> None:

@@ -165,9 +165,27 @@ def test_tabs_come_back_after_a_reload(screen: Screen) -> None:
     expect(
         screen.page.locator("#jp-main-dock-panel .lm-TabBar-tab", has_text="train_text").last
     ).to_be_visible()
-    expect(screen.page.locator(".jp-dlsys-Status")).to_have_text(
+    expect(screen.page.locator(".jp-dlsys-Status:visible")).to_have_text(
         re.compile(r"^[CG]PU 0/[1-9]"), timeout=30_000
     )
+
+
+def test_a_tab_that_opens_leaves_the_panel_as_it_is(screen: Screen) -> None:
+    screen.command("dlsys:open-panel")
+    expect(screen.page.locator("#dlsys-panel .jp-dlsys-Row").first).to_be_visible(timeout=30_000)
+    screen.page.evaluate(
+        """() => {
+          const panel = document.getElementById('dlsys-panel');
+          window.interrupted = 0;
+          new MutationObserver(() => {
+            window.interrupted += panel.querySelector('.jp-dlsys-Row') ? 0 : 1;
+          }).observe(panel, { subtree: true, childList: true });
+        }"""
+    )
+    screen.command("dlsys:open-compute")
+    screen.command("dlsys:open-model", {"name": "kaomoji"})
+    expect(screen.tab.locator(".jp-dlsys-Badge", has_text="@champion")).to_be_visible()
+    assert screen.page.evaluate("() => window.interrupted") == 0
 
 
 @pytest.mark.parametrize(

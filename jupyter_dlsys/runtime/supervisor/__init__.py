@@ -6,11 +6,13 @@ Files of the attempt folder (local disk):
     pid          written before user code may start; once it exists and the lock is free,
                  this attempt may never run again
     pgid         "PGID BOOT_ID START_TIME COOKIE CGROUPS" of the user code, to find its orphans
-    log, cancel  output of the job's process; "please stop" flag
+    log, cancel  output of the job's process; "please stop" flag: empty, or seconds from SIGINT to
+                 SIGKILL for a soft stop
     result.json  {"exit_code", "reason", "message", "finished_at"}: the verdict, always filled
     job/         what belongs to the job's own process and account; of it the supervisor reads
                  only job/error.json {"ename", "evalue", "cell", "message", "reason"?}
 
 `files` (lock, verdict), `processes` (who belongs to the attempt), `account` (whose rights),
-`limits` (memory, processes, disk), `attempt` (the life of one attempt).
+`limits` (memory, processes, disk), `remote` (a job that the launcher started), `attempt` (the life
+of one attempt).
 """

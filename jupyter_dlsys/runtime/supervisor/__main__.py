@@ -24,9 +24,10 @@ def probe() -> dict[str, bool]:
 if __name__ == "__main__":
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(here)))
-    from jupyter_dlsys.runtime.supervisor.attempt import main, start_cold
+    from jupyter_dlsys.runtime.supervisor.attempt import WHY_COLD, main, start_cold
 
     if sys.argv[1] == "--probe":
         print(json.dumps(probe()))  # noqa: T201
         sys.exit(0)
-    sys.exit(main(sys.argv[1], partial(start_cold, " ".join(sys.argv[2:]))))
+    why = os.environ[WHY_COLD] = " ".join(sys.argv[2:])
+    sys.exit(main(sys.argv[1], partial(start_cold, why)))

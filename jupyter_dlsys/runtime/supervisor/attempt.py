@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypedDict
 
-from . import endings
+from . import endings, remote
 from .account import Account, drop_to
 from .files import known_error, last_line, read, ring, take_lock, verdict, write_atomic
 from .limits import Limits, lower
@@ -35,7 +35,8 @@ OVER = {"out-of-memory", "too-many-processes", "disk-full"}
 
 class Spec(TypedDict, total=False):
     """spec.json. `grace`: seconds from SIGTERM to SIGKILL at a timeout; `cancel_grace`: at a
-    cancel. `account`: uid, gid, groups; null: the platform's own."""
+    cancel. `account`: uid, gid, groups; null: the platform's own. `launcher`: {socket, user, job,
+    attempt} when the launcher starts it instead of us. `parent`: stop when it is no longer ours."""
 
     command: list[str]
     env: dict[str, str | None]
@@ -45,6 +46,8 @@ class Spec(TypedDict, total=False):
     cancel_grace: float
     limits: dict[str, int | None]
     account: list[Any] | None
+    launcher: dict[str, Any] | None
+    parent: int | None
 
 
 Starter = Callable[[Spec, Limits, str], int]
@@ -91,8 +94,10 @@ def start_cold(why: str, spec: Spec, limits: Limits, cookie: str) -> int:
     return process.pid
 
 
-def reason_to_stop(limits: Limits, deadline: float, signals: set[int]) -> str | None:
-    if signals & STOP or os.path.exists("cancel"):
+def reason_to_stop(
+    limits: Limits, deadline: float, signals: set[int], parent: int | None = None
+) -> str | None:
+    if signals & STOP or os.path.exists("cancel") or (parent and os.getppid() != parent):
         return "cancelled"
     if time.monotonic() > deadline:
         return "timeout"
@@ -106,10 +111,10 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
     deadline = time.monotonic() + (spec.get("timeout") or float("inf"))
     signals: set[int] = set()
     while tree.reap() and tree.exit_code is None:
-        if why is None and (why := reason_to_stop(limits, deadline, signals)):
+        if why is None and (why := reason_to_stop(limits, deadline, signals, spec.get("parent"))):
             kill_at = time.monotonic()
             if why not in OVER:
-                tree.terminate()
+                tree.terminate(how(why))
                 kill_at += grace(spec, why)
         if time.monotonic() >= kill_at:
             limits.kill()
@@ -125,7 +130,22 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
 def grace(spec: Spec, why: str) -> float:
     """Seconds from the request to stop to the end by force."""
     given = spec.get("grace", 10)
+    if why == "cancelled" and (patience := soft()) is not None:
+        return patience
     return spec.get("cancel_grace", given) if why == "cancelled" else given
+
+
+def how(why: str) -> signal.Signals:
+    """The signal that asks it to stop."""
+    softly = why == "cancelled" and soft() is not None
+    return signal.SIGINT if softly else signal.SIGTERM
+
+
+def soft() -> float | None:
+    """Seconds that the platform gives it after an interrupt, where it asks for a soft stop."""
+    with contextlib.suppress(OSError, ValueError):
+        return min(60.0, max(0.0, float(read("cancel"))))
+    return None
 
 
 def describe(
@@ -151,6 +171,19 @@ def describe(
     return "user-error", f"Ended with exit code {exit_code}" + (f": {line}" if line else "")
 
 
+def begin(starter: Starter, spec: Spec, limits: Limits) -> Tree:
+    """The job's processes, started by us or by the launcher."""
+    cookie = os.urandom(16).hex()
+    if not spec.get("launcher"):
+        tree = Tree(0)
+        tree.main = starter(spec, limits, cookie)
+        return tree
+    far = remote.start(spec, os.environ.get(WHY_COLD, ""), environment(spec, cookie))
+    limits.watch_from_afar(far)
+    note_start(far.main, cookie, [])
+    return far
+
+
 def supervise(starter: Starter) -> None:
     write_atomic("pid", str(os.getpid()))
     spec: Spec = json.loads(read("spec.json"))
@@ -158,11 +191,10 @@ def supervise(starter: Starter) -> None:
     if early or os.path.exists("cancel"):
         verdict(-1, "cancelled", "Cancelled before it started")
         return
-    limits = Limits(spec.get("limits") or {})
-    tree = Tree(0)
+    limits, tree = Limits(spec.get("limits") or {}, ours=not spec.get("launcher")), Tree(0)
     why, killed = None, False
     try:
-        tree.main = starter(spec, limits, os.urandom(16).hex())
+        tree = begin(starter, spec, limits)
         ring()
         why, killed = watch(tree, limits, spec)
     finally:

@@ -12,6 +12,7 @@ from typing import Any
 
 from . import cgroups, files
 from .processes import Process, descendants
+from .remote import Remote
 
 LOOK_S = 0.5
 DISK_LOOK_S = 2.0
@@ -25,13 +26,21 @@ NICENESS = 10
 class Limits:
     """Limits of one attempt; `exceeded()` is cheap enough for each tick."""
 
-    def __init__(self, wanted: dict[str, Any]) -> None:
+    def __init__(self, wanted: dict[str, Any], ours: bool = True) -> None:
         self.memory: int | None = wanted.get("memory")
         self.processes: int | None = wanted.get("processes")
         self.disk: int | None = wanted.get("disk")
-        self.groups = cgroups.make(self.memory, self.processes)
+        self.groups = cgroups.Groups([])
+        if ours:  # else the launcher makes them
+            self.groups = cgroups.make(self.memory, self.processes)
+        self.far: Remote | None = None
         self.next_look = self.next_disk_look = 0.0
         self.disk_used = 0
+
+    def watch_from_afar(self, far: Remote) -> None:
+        """Look at the processes of another account, below their keeper."""
+        self.far = far
+        self.groups = cgroups.Groups([], far.memory, far.processes)
 
     def rlimits(self, own_account: bool) -> list[tuple[int, int]]:
         """(kind, value) for each process of the job to `lower` itself to.
@@ -48,7 +57,7 @@ class Limits:
 
     def exceeded(self, at_the_end: bool = False) -> str | None:
         """out-of-memory, too-many-processes, disk-full, or None."""
-        if self.groups.out_of_memory():
+        if self.groups.out_of_memory() or (self.far and self.far.over.get("memory")):
             return "out-of-memory"
         now = time.monotonic()
         if at_the_end or now >= self.next_look:
@@ -60,13 +69,13 @@ class Limits:
         return None
 
     def _look(self) -> str | None:
-        if self.groups.forks_refused():
+        if self.groups.forks_refused() or (self.far and self.far.over.get("processes")):
             return "too-many-processes"
         watch_memory = self.memory and self.groups.memory is None
         watch_count = self.processes and self.groups.processes is None
         if not (watch_memory or watch_count):
             return None
-        tree = descendants()
+        tree = descendants(self.far.keeper if self.far else None)
         if self.processes and watch_count and len(tree) > self.processes:
             return "too-many-processes"
         if self.memory and watch_memory and sum(map(resident, tree)) > self.memory:
@@ -75,7 +84,7 @@ class Limits:
 
     def _disk_full(self) -> bool:
         began = time.monotonic()
-        self.disk_used = folder_bytes("job") + _size("log")
+        self.disk_used = (self.far.disk() if self.far else folder_bytes("job")) + _size("log")
         room = os.statvfs(".")
         free = room.f_bavail * room.f_frsize
         now = time.monotonic()

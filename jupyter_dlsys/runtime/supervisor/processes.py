@@ -149,10 +149,10 @@ class Tree:
             if pid == self.main:
                 self.exit_code = os.waitstatus_to_exitcode(status)
 
-    def terminate(self) -> None:
+    def terminate(self, number: int = signal.SIGTERM) -> None:
         """Ask the first process's group; a kernel has its own, and is ended by the runner."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.main, signal.SIGTERM)
+            os.killpg(self.main, number)
 
     def kill(self) -> None:
         """End everything.  Stopped first, so that a fork bomb cannot outrun the signals."""

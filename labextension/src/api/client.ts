@@ -19,10 +19,15 @@ export interface IRequest {
  * Every request goes through ServerConnection.makeRequest, which adds the token and the XSRF header.
  */
 export class Client {
-  constructor(readonly settings: ServerConnection.ISettings) {}
-
-  /** The project that project-scoped paths are in. */
-  project = 'default';
+  /**
+   * @param project that project-scoped paths are in; '' until it is known.
+   * @param onRefused told when the platform says that this person may not.
+   */
+  constructor(
+    readonly settings: ServerConnection.ISettings,
+    public project = '',
+    private readonly _onRefused: () => void = () => undefined
+  ) {}
 
   /** URL of something the proxy serves, e.g. `mlflow/` or `api/v1/health`. */
   url(path: string): string {
@@ -62,6 +67,9 @@ export class Client {
     const url = this.url(`api/v1/${path}`) + queryString(options.query ?? {});
     const response = await this._reach(url, init);
     if (!response.ok) {
+      if (response.status === 403) {
+        this._onRefused();
+      }
       throw new ProblemError(
         parseProblem(await response.text(), response.status, response.statusText)
       );

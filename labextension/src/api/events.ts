@@ -5,7 +5,7 @@ import type { Client } from './client';
 import { operations } from './operations';
 import type { IEvent } from './types';
 
-const TOPICS = ['dataset', 'job.changed', 'model', 'deployment', 'schedule', 'queue'];
+const TOPICS = ['dataset', 'job.changed', 'model', 'deployment', 'schedule', 'queue', 'project'];
 const BACKOFF_MS = [500, 1000, 2000, 5000, 10000];
 const SETTLE_MS = 20;
 
@@ -33,6 +33,11 @@ export class EventStream {
   /** Open the stream and keep it open. */
   start(): void {
     this._wanted = true;
+    this._reopen();
+  }
+
+  /** Open it anew: it carries the projects that one was in when it was opened. */
+  renew(): void {
     this._reopen();
   }
 

@@ -17,6 +17,31 @@ const system = {
   ) => c.send('GET', 'events', { query, signal, headers: { Accept: 'text/event-stream' } })
 };
 
+const projects = {
+  'projects.list': (c: Client) => c.json<T.Project[]>('GET', 'projects'),
+  'projects.create': (c: Client, json: T.CreateProject) =>
+    c.json<T.Project>('POST', 'projects', { json }),
+  'projects.permissions': (c: Client) => c.json<T.Permission[]>('GET', c.scoped('permissions')),
+  'projects.members': (c: Client) => c.json<T.Member[]>('GET', c.scoped('members')),
+  'projects.add_member': (c: Client, kind: T.Member['kind'], name: string, role: T.Role) =>
+    c.json<T.Member>('PUT', c.scoped('members', kind, name), { json: { role } }),
+  'projects.remove_member': (c: Client, kind: T.Member['kind'], name: string) =>
+    c.json<void>('DELETE', c.scoped('members', kind, name))
+};
+
+const access = {
+  'quotas.list': (c: Client) => c.json<T.Quota[]>('GET', 'quotas'),
+  'quotas.set': (c: Client, kind: T.QuotaKind, name: string, json: T.LimitsRequest) =>
+    c.json<T.Quota>('PUT', `quotas/${kind}/${encodeURIComponent(name)}`, { json }),
+  'quotas.unset': (c: Client, kind: T.QuotaKind, name: string) =>
+    c.json<void>('DELETE', `quotas/${kind}/${encodeURIComponent(name)}`),
+  'audit.list': (c: Client, query: T.IAuditFilter & T.IPaging) =>
+    c.json<T.IPage<T.AuditEntry>>('GET', 'audit', { query: { ...query } }),
+  'audit.export': (c: Client, query: T.IAuditFilter & { format: 'csv' | 'jsonl' }) =>
+    c.send('GET', 'audit/export', { query: { ...query } }),
+  'audit.verify': (c: Client) => c.json<T.AuditReport>('GET', 'audit/verify')
+};
+
 const datasets = {
   'uploads.create': (c: Client, filename: string) =>
     c.json<T.Upload>('POST', c.scoped('uploads'), { query: { filename } }),
@@ -24,7 +49,11 @@ const datasets = {
     c.json<T.Upload>('PUT', c.scoped('uploads', upload), { query: { offset }, body }),
   'uploads.remove': (c: Client, upload: string) =>
     c.json<void>('DELETE', c.scoped('uploads', upload)),
-  'datasets.list': (c: Client, query: T.IPaging = {}) =>
+  'datasets.policy': (c: Client, name: string) =>
+    c.json<T.Policy>('GET', c.scoped('datasets', name, 'policy')),
+  'datasets.set_policy': (c: Client, name: string, json: T.PolicyRequest) =>
+    c.json<T.Policy>('PUT', c.scoped('datasets', name, 'policy'), { json }),
+  'datasets.list': (c: Client, query: T.IPaging & { shared?: boolean } = {}) =>
     c.json<T.IPage<T.Dataset>>('GET', c.scoped('datasets'), { query: { ...query } }),
   'datasets.create': (c: Client, json: T.CreateDataset) =>
     c.json<T.Dataset>('POST', c.scoped('datasets'), { json, headers: key() }),
@@ -139,21 +168,26 @@ const serving = {
   'deployments.undeploy': (c: Client, name: string) =>
     c.json<void>('DELETE', c.scoped('deployments', name)),
   'deployments.predict': (c: Client, name: string, inputs: Record<string, unknown[]>) =>
-    c.json<T.Prediction>('POST', c.scoped('deployments', name, 'predict'), { json: { inputs } }),
-  'deployments.tokens': (c: Client, name: string) =>
-    c.json<T.TokenInfo[]>('GET', c.scoped('deployments', name, 'tokens')),
-  'deployments.issue_token': (c: Client, name: string, json: T.TokenRequest) =>
-    c.json<T.IssuedToken>('POST', c.scoped('deployments', name, 'tokens'), { json }),
-  'deployments.revoke_token': (c: Client, name: string, token: string) =>
-    c.json<void>('DELETE', c.scoped('deployments', name, 'tokens', token))
+    c.json<T.Prediction>('POST', c.scoped('deployments', name, 'predict'), { json: { inputs } })
+};
+
+const tokens = {
+  'tokens.list': (c: Client, query: { endpoint?: string } = {}) =>
+    c.json<T.ServiceToken[]>('GET', c.scoped('tokens'), { query: { ...query } }),
+  'tokens.issue': (c: Client, json: T.ServiceTokenRequest) =>
+    c.json<T.IssuedServiceToken>('POST', c.scoped('tokens'), { json }),
+  'tokens.revoke': (c: Client, id: string) => c.json<void>('DELETE', c.scoped('tokens', id))
 };
 
 export const operations = {
   ...system,
+  ...projects,
+  ...access,
   ...datasets,
   ...jobs,
   ...queue,
   ...schedules,
   ...metadata,
-  ...serving
+  ...serving,
+  ...tokens
 } as const;

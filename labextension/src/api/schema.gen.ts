@@ -4,6 +4,90 @@
  */
 
 export interface paths {
+    "/api/v1/agents/{agent}/attempts/{job}/{attempt}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read
+         * @description A file of what it needs.
+         */
+        get: operations["agents.read"];
+        /**
+         * Send
+         * @description A piece of a file that the attempt wrote; the answer says how much is here.
+         */
+        put: operations["agents.send"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/attempts/{job}/{attempt}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Finish
+         * @description How it ended, when all files are here.
+         */
+        post: operations["agents.finish"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/attempts/{job}/{attempt}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take
+         * @description Run this attempt, as the only one; what it needs.
+         */
+        post: operations["agents.take"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/agents/{agent}/poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Poll
+         * @description What an agent is to do; the answer waits until there is something.
+         */
+        post: operations["agents.poll"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/audit": {
         parameters: {
             query?: never;
@@ -179,7 +263,9 @@ export interface paths {
         };
         /**
          * List Datasets
-         * @description Datasets, most recently changed first.
+         * @description Datasets, most recently changed first; `shared`: of other projects, shared with the caller.
+         *
+         *     They are then read in their own project's routes.
          */
         get: operations["datasets.list"];
         put?: never;
@@ -295,6 +381,30 @@ export interface paths {
          */
         get: operations["datasets.export"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/datasets/{name}/policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show Policy
+         * @description Who may see the dataset and what of it, and what that means for the caller.
+         */
+        get: operations["datasets.policy"];
+        /**
+         * Set Policy
+         * @description Say who may see the dataset and what of it; its owner and maintainers may. Counts at once.
+         */
+        put: operations["datasets.set_policy"];
         post?: never;
         delete?: never;
         options?: never;
@@ -453,50 +563,6 @@ export interface paths {
          */
         post: operations["deployments.rollback"];
         delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{project}/deployments/{name}/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * List Tokens
-         * @description Tokens of programs that may call this endpoint.
-         */
-        get: operations["deployments.tokens"];
-        put?: never;
-        /**
-         * Issue Token
-         * @description A token for a program; the secret is shown once.
-         */
-        post: operations["deployments.issue_token"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/v1/projects/{project}/deployments/{name}/tokens/{token}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /**
-         * Revoke Token
-         * @description Make a token worthless at once.
-         */
-        delete: operations["deployments.revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -897,6 +963,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Permissions
+         * @description For each operation whether the caller may, and why not: which role, and whom to ask.
+         */
+        get: operations["projects.permissions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/queue": {
         parameters: {
             query?: never;
@@ -1169,6 +1255,50 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/projects/{project}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Tokens
+         * @description Your tokens of programs, newest first; a maintainer sees everybody's.
+         */
+        get: operations["tokens.list"];
+        put?: never;
+        /**
+         * Issue Token
+         * @description A token for a program, with scopes that you hold here yourself; the secret is shown once.
+         */
+        post: operations["tokens.issue"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/projects/{project}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke Token
+         * @description Make a token worthless at once: your own, or as a maintainer anybody's.
+         */
+        delete: operations["tokens.revoke"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/projects/{project}/uploads": {
         parameters: {
             query?: never;
@@ -1212,6 +1342,50 @@ export interface paths {
          * @description Give an upload up.
          */
         delete: operations["uploads.remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Quotas
+         * @description The caller's limits and use and those of the caller's projects; all for an administrator.
+         */
+        get: operations["quotas.list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quotas/{kind}/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Set Quota
+         * @description Give a user or a project limits, instead of all that it had.
+         */
+        put: operations["quotas.set"];
+        post?: never;
+        /**
+         * Unset Quota
+         * @description Take the limits away again: those of '*' count, or of the platform's settings.
+         */
+        delete: operations["quotas.unset"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1454,6 +1628,55 @@ export interface components {
             start: string;
         };
         /**
+         * Bundle
+         * @description All that an attempt needs, for whoever took it.
+         */
+        Bundle: {
+            /** Attempt */
+            attempt: number;
+            /** Cancel Grace */
+            cancel_grace: number;
+            /**
+             * Description
+             * @description job.json: what the runner does.
+             */
+            description: {
+                [key: string]: unknown;
+            };
+            /** Env */
+            env: {
+                [key: string]: string;
+            };
+            /**
+             * Files
+             * @default []
+             */
+            files: components["schemas"]["BundleFile"][];
+            /** Grace */
+            grace: number;
+            /** Job */
+            job: string;
+            /**
+             * Limits
+             * @default {}
+             */
+            limits: {
+                [key: string]: number | null;
+            };
+            /** Timeout */
+            timeout?: number | null;
+        };
+        /**
+         * BundleFile
+         * @description A file of the bundle, to be read one by one.
+         */
+        BundleFile: {
+            /** Bytes */
+            bytes: number;
+            /** Path */
+            path: string;
+        };
+        /**
          * Chunk
          * @description One immutable Parquet file of the store, named by the SHA-256 of its bytes.
          */
@@ -1502,6 +1725,28 @@ export interface components {
             change: "added" | "removed" | "type";
             /** Column */
             column: string;
+        };
+        /**
+         * ColumnMask
+         * @description A column whose values only some roles see.
+         */
+        ColumnMask: {
+            /** Column */
+            column: string;
+            /**
+             * Method
+             * @default null
+             * @enum {string}
+             */
+            method: "null" | "redact" | "hash";
+            /**
+             * Roles
+             * @description Who sees the values themselves.
+             * @default [
+             *       "maintainer"
+             *     ]
+             */
+            roles: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[];
         };
         /**
          * ColumnStatistics
@@ -2090,7 +2335,7 @@ export interface components {
             columns?: string[] | null;
             /**
              * Dataset
-             * @description name, name@v3, name@tag or name@sha256:…
+             * @description name, name@v3, name@tag, name@sha256:…; project/name
              */
             dataset: string;
             /**
@@ -2130,6 +2375,13 @@ export interface components {
              */
             account: string;
             /**
+             * Launcher
+             * @description Who starts jobs.
+             * @default platform
+             * @enum {string}
+             */
+            launcher: "platform" | "helper" | "agent";
+            /**
              * Memory
              * @enum {string}
              */
@@ -2151,16 +2403,41 @@ export interface components {
             words: string;
         };
         /**
-         * IssuedToken
-         * @description Shown once; the platform keeps only its hash.
+         * IssuedServiceToken
+         * @description A new token; the secret is shown this once.
          */
-        IssuedToken: {
+        IssuedServiceToken: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Endpoint */
+            endpoint?: string | null;
             /** Expires At */
             expires_at?: string | null;
             /** Id */
             id: string;
+            /**
+             * Last Used At
+             * @description To the minute.
+             */
+            last_used_at?: string | null;
             /** Name */
             name: string;
+            /** Owner */
+            owner: string;
+            /** Project */
+            project: string;
+            /** Scopes */
+            scopes: ("read" | "predict" | "write" | "submit" | "deploy")[];
+            /**
+             * State
+             * @description powerless: its owner no longer may what it is for.
+             * @default active
+             * @enum {string}
+             */
+            state: "active" | "expired" | "powerless";
             /** Token */
             token: string;
         };
@@ -2199,7 +2476,7 @@ export interface components {
             environment_hash?: string | null;
             /**
              * Exit Reason
-             * @description cancelled, timeout, lost, user-error, out-of-memory, killed, …
+             * @description cancelled, quota, timeout, lost, user-error, out-of-memory, killed, …
              */
             exit_reason?: string | null;
             /** Experiment */
@@ -2315,6 +2592,12 @@ export interface components {
             variables: {
                 [key: string]: string;
             };
+            /**
+             * Warnings
+             * @description Only when it is submitted or retried.
+             * @default []
+             */
+            warnings: string[];
         };
         /**
          * JobInput
@@ -2323,6 +2606,11 @@ export interface components {
         JobInput: {
             /** Dataset */
             dataset: string;
+            /**
+             * Project
+             * @description Of the dataset, where it is another one.
+             */
+            project?: string | null;
             /** Snapshot */
             snapshot: string;
             /** Version */
@@ -2401,6 +2689,46 @@ export interface components {
             before: number;
             /** Label */
             label: string;
+        };
+        /**
+         * Limits
+         * @description Limits; null: none.
+         */
+        Limits: {
+            /**
+             * Endpoints
+             * @description That are deployed.
+             */
+            endpoints?: number | null;
+            /**
+             * Gpu Hours
+             * @description In a calendar month (UTC).
+             */
+            gpu_hours?: number | null;
+            /**
+             * Jobs
+             * @description That run at the same time.
+             */
+            jobs?: number | null;
+            /**
+             * Storage Bytes
+             * @description Of dataset versions and artifacts.
+             */
+            storage_bytes?: number | null;
+        };
+        /**
+         * LimitsRequest
+         * @description The limits that a user or project gets instead of those it had; null: none.
+         */
+        LimitsRequest: {
+            /** Endpoints */
+            endpoints?: number | null;
+            /** Gpu Hours */
+            gpu_hours?: number | null;
+            /** Jobs */
+            jobs?: number | null;
+            /** Storage Bytes */
+            storage_bytes?: number | null;
         };
         /**
          * Lineage
@@ -2805,6 +3133,27 @@ export interface components {
             state: "ok" | "starting" | "degraded" | "failed" | "off";
         };
         /**
+         * Permission
+         * @description Whether the caller may do something in a project, and who could allow it.
+         */
+        Permission: {
+            /** Allowed */
+            allowed: boolean;
+            /**
+             * Needs
+             * @description The weakest role that includes it.
+             */
+            needs?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer") | null;
+            /** Operation */
+            operation: string;
+            /**
+             * Words
+             * @description Why not, e.g. 'needs role data-scientist in vision: ask ann'.
+             * @default
+             */
+            words: string;
+        };
+        /**
          * Place
          * @description Where in the source; both numbers count from 0. A script is one cell.
          */
@@ -2813,6 +3162,155 @@ export interface components {
             cell: number;
             /** Line */
             line?: number | null;
+        };
+        /**
+         * Policy
+         * @description The policy of a dataset and what it means for the caller.
+         */
+        Policy: {
+            /** Dataset */
+            dataset: string;
+            /**
+             * Export
+             * @description Roles that may export; null: all who may read; []: nobody.
+             */
+            export?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[] | null;
+            /**
+             * Filtered
+             * @description Whether rows are hidden from the caller.
+             * @default false
+             */
+            filtered: boolean;
+            /**
+             * Filters
+             * @default []
+             */
+            filters: components["schemas"]["RowFilter"][];
+            /**
+             * Groups
+             * @default []
+             */
+            groups: string[];
+            /**
+             * Masked
+             * @description Columns whose values the caller does not see.
+             * @default []
+             */
+            masked: string[];
+            /**
+             * Masks
+             * @default []
+             */
+            masks: components["schemas"]["ColumnMask"][];
+            /**
+             * May Change
+             * @default false
+             */
+            may_change: boolean;
+            /**
+             * May Export
+             * @default true
+             */
+            may_export: boolean;
+            /** Owner */
+            owner: string;
+            /** Set At */
+            set_at?: string | null;
+            /**
+             * Set By
+             * @default
+             */
+            set_by: string;
+            /**
+             * Visibility
+             * @default project
+             * @enum {string}
+             */
+            visibility: "private" | "project" | "groups" | "organisation";
+        };
+        /**
+         * PolicyRequest
+         * @description The whole policy of a dataset, instead of the one it has.
+         */
+        PolicyRequest: {
+            /**
+             * Export
+             * @description Roles that may export; null: all who may read; []: nobody.
+             */
+            export?: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[] | null;
+            /**
+             * Filters
+             * @default []
+             */
+            filters: components["schemas"]["RowFilter"][];
+            /**
+             * Groups
+             * @default []
+             */
+            groups: string[];
+            /**
+             * Masks
+             * @default []
+             */
+            masks: components["schemas"]["ColumnMask"][];
+            /**
+             * Visibility
+             * @default project
+             * @enum {string}
+             */
+            visibility: "private" | "project" | "groups" | "organisation";
+        };
+        /**
+         * PollAnswer
+         * @description What the agent is to do.
+         */
+        PollAnswer: {
+            /**
+             * Cancel
+             * @description To be ended, with a verdict.
+             * @default []
+             */
+            cancel: components["schemas"]["Try"][];
+            /**
+             * Drop
+             * @description Nobody waits for them: end and forget them.
+             * @default []
+             */
+            drop: components["schemas"]["Try"][];
+            /**
+             * Take
+             * @description To be taken and started.
+             * @default []
+             */
+            take: components["schemas"]["Try"][];
+        };
+        /**
+         * PollRequest
+         * @description What the agent runs. It counts as its heartbeat, too.
+         */
+        PollRequest: {
+            /**
+             * Leaving
+             * @description It ends now, and so did all that it ran.
+             * @default false
+             */
+            leaving: boolean;
+            /**
+             * Name
+             * @description Of the machine, for people.
+             * @default
+             */
+            name: string;
+            /**
+             * Running
+             * @default []
+             */
+            running: components["schemas"]["Try"][];
+            /**
+             * Wait Seconds
+             * @default 20
+             */
+            wait_seconds: number;
         };
         /**
          * PredictRequest
@@ -2952,6 +3450,46 @@ export interface components {
             waiting_seconds: number;
         };
         /**
+         * Quota
+         * @description Limits and use of one user or one project.
+         */
+        Quota: {
+            /**
+             * Inherited
+             * @description The limits are those of '*'.
+             * @default false
+             */
+            inherited: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "user" | "project";
+            limits: components["schemas"]["Limits"];
+            /**
+             * Name
+             * @description '*': what applies to all who have no limits of their own.
+             */
+            name: string;
+            /**
+             * Renews At
+             * @description When GPU-hours are counted anew.
+             */
+            renews_at?: string | null;
+            /** Set At */
+            set_at?: string | null;
+            /**
+             * Set By
+             * @default
+             */
+            set_by: string;
+            /**
+             * Use
+             * @default []
+             */
+            use: components["schemas"]["Use"][];
+        };
+        /**
          * Range
          * @description Seconds, as a range that held for 8 of 10 jobs in the past, and the middle.
          */
@@ -2962,6 +3500,14 @@ export interface components {
             likely: number;
             /** Low */
             low: number;
+        };
+        /**
+         * Received
+         * @description How much of a file the platform has.
+         */
+        Received: {
+            /** Size */
+            size: number;
         };
         /**
          * Resources
@@ -2989,6 +3535,19 @@ export interface components {
              * @description Hard limit; none when null.
              */
             memory_bytes?: number | null;
+        };
+        /**
+         * RowFilter
+         * @description Rows that these roles see; who has no filter of their own role sees all.
+         */
+        RowFilter: {
+            /** Roles */
+            roles: ("viewer" | "application-developer" | "data-engineer" | "data-scientist" | "maintainer")[];
+            /**
+             * Where
+             * @description As in `snapshot --where`.
+             */
+            where: string;
         };
         /**
          * Rows
@@ -3192,6 +3751,72 @@ export interface components {
              * @default UTC
              */
             timezone: string;
+        };
+        /**
+         * ServiceToken
+         * @description A token without its secret.
+         */
+        ServiceToken: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Endpoint */
+            endpoint?: string | null;
+            /** Expires At */
+            expires_at?: string | null;
+            /** Id */
+            id: string;
+            /**
+             * Last Used At
+             * @description To the minute.
+             */
+            last_used_at?: string | null;
+            /** Name */
+            name: string;
+            /** Owner */
+            owner: string;
+            /** Project */
+            project: string;
+            /** Scopes */
+            scopes: ("read" | "predict" | "write" | "submit" | "deploy")[];
+            /**
+             * State
+             * @description powerless: its owner no longer may what it is for.
+             * @default active
+             * @enum {string}
+             */
+            state: "active" | "expired" | "powerless";
+        };
+        /**
+         * ServiceTokenRequest
+         * @description A token for a program. It never may more than its owner may at that moment.
+         */
+        ServiceTokenRequest: {
+            /**
+             * Endpoint
+             * @description Only this endpoint; then only 'predict'.
+             */
+            endpoint?: string | null;
+            /**
+             * Lifetime Days
+             * @description null: until revoked.
+             * @default 90
+             */
+            lifetime_days: number | null;
+            /**
+             * Name
+             * @description What the program is.
+             */
+            name: string;
+            /**
+             * Scopes
+             * @default [
+             *       "predict"
+             *     ]
+             */
+            scopes: ("read" | "predict" | "write" | "submit" | "deploy")[];
         };
         /**
          * Snapshot
@@ -3416,34 +4041,20 @@ export interface components {
             version: number;
         };
         /**
-         * TokenInfo
-         * @description A token without the secret.
+         * Try
+         * @description An attempt of a job.
          */
-        TokenInfo: {
+        Try: {
+            /** Attempt */
+            attempt: number;
             /**
-             * Created At
-             * Format: date-time
+             * Cancelling
+             * @description The agent has heard that it is to end.
+             * @default false
              */
-            created_at: string;
-            /** Expires At */
-            expires_at?: string | null;
-            /** Id */
-            id: string;
-            /** Name */
-            name: string;
-        };
-        /**
-         * TokenRequest
-         * @description A token for a program that calls this endpoint.
-         */
-        TokenRequest: {
-            /**
-             * Expires In Days
-             * @default 365
-             */
-            expires_in_days: number | null;
-            /** Name */
-            name: string;
+            cancelling: boolean;
+            /** Job */
+            job: string;
         };
         /**
          * Upload
@@ -3506,6 +4117,33 @@ export interface components {
             processes: number;
         };
         /**
+         * Use
+         * @description What of one resource is used, with its limit in words that people can act on.
+         */
+        Use: {
+            /**
+             * Level
+             * @default free
+             * @enum {string}
+             */
+            level: "free" | "ok" | "near" | "full";
+            /** Limit */
+            limit?: number | null;
+            /**
+             * Resource
+             * @enum {string}
+             */
+            resource: "gpu_hours" | "jobs" | "storage_bytes" | "endpoints";
+            /** Used */
+            used: number;
+            /**
+             * Words
+             * @description E.g. '7.5 of 10 GPU-hours; anew on 1 December'.
+             * @default
+             */
+            words: string;
+        };
+        /**
          * ValueCount
          * @description How often one value occurs.
          */
@@ -3514,6 +4152,23 @@ export interface components {
             count: number;
             /** Value */
             value: string;
+        };
+        /**
+         * VerdictRequest
+         * @description How the attempt ended, as its supervisor says.
+         */
+        VerdictRequest: {
+            /** Exit Code */
+            exit_code: number;
+            /** Finished At */
+            finished_at: number;
+            /**
+             * Message
+             * @default
+             */
+            message: string;
+            /** Reason */
+            reason?: ("user-error" | "crashed" | "killed" | "out-of-memory" | "timeout" | "launch-failed" | "cancelled" | "lost" | "too-many-processes" | "disk-full") | null;
         };
         /**
          * Version
@@ -3700,6 +4355,12 @@ export interface components {
             isolation?: components["schemas"]["Isolation"] | null;
             /** Jobs */
             jobs: string[];
+            /**
+             * Leads
+             * @description Its scheduler decides what starts, on all of them.
+             * @default false
+             */
+            leads: boolean;
             /** Memory Bytes */
             memory_bytes: number;
             /**
@@ -3711,6 +4372,23 @@ export interface components {
             memory_bytes_used: number;
             /** Name */
             name: string;
+            /**
+             * Platform
+             * @description Host of its platform, where there are several.
+             * @default
+             */
+            platform: string;
+            /**
+             * Seen At
+             * @description When it last said that it lives.
+             */
+            seen_at?: string | null;
+            /**
+             * Url
+             * @description Where the other platforms reach it.
+             * @default
+             */
+            url: string;
             warm?: components["schemas"]["Warm"] | null;
         };
     };
@@ -3722,6 +4400,180 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    "agents.read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.send": {
+        parameters: {
+            query: {
+                offset: number;
+                total?: number | null;
+            };
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Received"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["VerdictRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+                job: string;
+                attempt: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Bundle"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "agents.poll": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                agent: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PollRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PollAnswer"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     "audit.list": {
         parameters: {
             query?: {
@@ -3758,7 +4610,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3799,7 +4651,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3828,7 +4680,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3861,7 +4713,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3890,7 +4742,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3919,7 +4771,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3952,7 +4804,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -3983,7 +4835,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4006,7 +4858,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/vnd.apache.parquet": unknown;
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -4015,7 +4867,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4023,6 +4875,7 @@ export interface operations {
     "datasets.list": {
         parameters: {
             query?: {
+                shared?: boolean;
                 limit?: number;
                 cursor?: string | null;
             };
@@ -4049,7 +4902,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4086,7 +4939,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4118,7 +4971,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4148,7 +5001,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4183,7 +5036,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4221,7 +5074,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4254,7 +5107,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4289,7 +5142,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4317,7 +5170,10 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/jsonl": unknown;
+                    "application/vnd.apache.arrow.stream": unknown;
+                    "application/vnd.apache.parquet": unknown;
+                    "text/csv": unknown;
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -4326,7 +5182,75 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets.policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "datasets.set_policy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PolicyRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Policy"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4364,7 +5288,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4399,7 +5323,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4435,7 +5359,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4472,7 +5396,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4505,7 +5429,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4539,7 +5463,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4576,7 +5500,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4608,7 +5532,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4638,7 +5562,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4674,7 +5598,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4706,106 +5630,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "deployments.tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenInfo"][];
-                };
-            };
-            /** @description Problem details (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "deployments.issue_token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                name: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TokenRequest"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["IssuedToken"];
-                };
-            };
-            /** @description Problem details (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    "deployments.revoke_token": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project: string;
-                name: string;
-                token: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Problem details (RFC 9457) */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4840,7 +5665,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4877,7 +5702,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4912,7 +5737,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4944,7 +5769,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4976,7 +5801,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -4999,9 +5824,7 @@ export interface operations {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": unknown;
-                };
+                content?: never;
             };
             /** @description Problem details (RFC 9457) */
             default: {
@@ -5009,7 +5832,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5041,7 +5864,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5078,7 +5901,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5112,7 +5935,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/plain": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5144,7 +5967,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5178,7 +6001,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5210,7 +6033,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5246,7 +6069,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5277,7 +6100,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5314,7 +6137,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5345,7 +6168,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5379,7 +6202,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5411,7 +6234,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5448,7 +6271,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5481,7 +6304,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5514,7 +6337,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5549,7 +6372,38 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "projects.permissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Permission"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5582,7 +6436,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5618,7 +6472,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5650,7 +6504,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5685,7 +6539,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5719,7 +6573,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5756,7 +6610,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5791,7 +6645,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5823,7 +6677,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5853,7 +6707,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5889,7 +6743,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5925,7 +6779,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5960,7 +6814,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5992,7 +6846,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6024,7 +6878,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6058,7 +6912,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6090,7 +6944,106 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tokens.list": {
+        parameters: {
+            query?: {
+                /** @description Only keys of this endpoint. */
+                endpoint?: string | null;
+            };
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ServiceToken"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tokens.issue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ServiceTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IssuedServiceToken"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "tokens.revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6123,7 +7076,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6155,7 +7108,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6189,7 +7142,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6219,7 +7172,104 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "quotas.list": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"][];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "quotas.set": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "user" | "project";
+                /** @description Or '*': all that have no limits of their own. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    "quotas.unset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: "user" | "project";
+                /** @description Or '*': all that have no limits of their own. */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6252,7 +7302,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6281,7 +7331,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -6310,7 +7360,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Problem"];
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -67,9 +67,41 @@ export type LineageNode = Schemas['LineageNode'];
 export type Deployment = Schemas['Deployment'];
 export type DeployRequest = Body<Schemas['DeployRequest'], 'model'>;
 export type Prediction = Schemas['Prediction'];
-export type IssuedToken = Schemas['IssuedToken'];
-export type TokenInfo = Schemas['TokenInfo'];
-export type TokenRequest = Body<Schemas['TokenRequest'], 'name'>;
+export type ServiceToken = Schemas['ServiceToken'];
+export type IssuedServiceToken = Schemas['IssuedServiceToken'];
+export type TokenScope = ServiceToken['scopes'][number];
+export type ServiceTokenRequest = Body<Schemas['ServiceTokenRequest'], 'name'>;
+
+export type Project = Schemas['Project'];
+export type CreateProject = Body<Schemas['CreateProjectRequest'], 'name'>;
+export type AuditEntry = Schemas['AuditEntry'];
+export type AuditReport = Schemas['AuditReport'];
+export type Outcome = AuditEntry['outcome'];
+
+/** Which rows of the audit log; what is empty or missing does not matter. */
+export interface IAuditFilter {
+  project?: string;
+  actor?: string;
+  operation?: string;
+  outcome?: Outcome;
+  since?: string;
+  until?: string;
+  text?: string;
+}
+
+export type Quota = Schemas['Quota'];
+export type QuotaKind = Quota['kind'];
+export type Limits = Schemas['Limits'];
+export type LimitsRequest = Required<Schemas['LimitsRequest']>;
+export type Use = Schemas['Use'];
+
+export type Role = Schemas['MemberRequest']['role'];
+export type Member = Schemas['Member'];
+export type Policy = Schemas['Policy'];
+export type PolicyRequest = Schemas['PolicyRequest'];
+export type ColumnMask = Schemas['ColumnMask'];
+export type RowFilter = Schemas['RowFilter'];
+export type Permission = Schemas['Permission'];
 
 export type Health = Schemas['Health'];
 export type PartState = Health['state'];

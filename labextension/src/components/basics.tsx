@@ -1,7 +1,7 @@
 import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import { useTrans } from './env';
+import { useEnv, useTrans } from './env';
 import type { Tone } from './words';
 
 interface IButton {
@@ -14,26 +14,47 @@ interface IButton {
   /** Only the icon is seen; the label is for screen readers and as a tooltip. */
   iconOnly?: boolean;
   submit?: boolean;
+  /** The operations that it does: who may not do one of them is told why in its place. */
+  needs?: string | readonly string[];
+  /** Another reason why it cannot be pressed, told in the same way. */
+  refused?: string;
   onClick?: (event: React.MouseEvent) => void;
 }
 
 export function Button(props: IButton): React.ReactElement {
   const { icon: Icon, kind = 'plain', iconOnly } = props;
+  const id = React.useId();
+  const refused = useWhyNot(props.needs) || props.refused;
+  // not `disabled`, which neither keyboard nor screen reader would find to be told the reason
+  const stop = (event: React.MouseEvent): void => event.preventDefault();
   return (
     <button
       type={props.submit ? 'submit' : 'button'}
       className={`jp-dlsys-Button jp-mod-${kind}${iconOnly ? ' jp-mod-icon' : ''}`}
       disabled={props.disabled || props.busy}
       aria-busy={props.busy || undefined}
+      aria-disabled={refused ? true : undefined}
+      aria-describedby={refused ? id : undefined}
       aria-label={iconOnly ? props.label : undefined}
-      title={props.title ?? (iconOnly ? props.label : undefined)}
-      onClick={props.onClick}
+      title={refused || (props.title ?? (iconOnly ? props.label : undefined))}
+      onClick={refused ? stop : props.onClick}
     >
       {props.busy ? <span className="jp-dlsys-Spinner" aria-hidden="true" /> : null}
       {Icon && !props.busy ? <Icon.react tag="span" className="jp-dlsys-Button-icon" /> : null}
       {iconOnly ? null : <span>{props.label}</span>}
+      {refused ? (
+        <span id={id} hidden>
+          {refused}
+        </span>
+      ) : null}
     </button>
   );
+}
+
+/** Why this person may not do one of these operations; '' when all are allowed. */
+export function useWhyNot(needs: string | readonly string[] = []): string {
+  const { whyNot } = useEnv();
+  return [needs].flat().map(whyNot).find(Boolean) ?? '';
 }
 
 export function Badge(props: { tone?: Tone; text: string; title?: string }): React.ReactElement {
@@ -48,13 +69,16 @@ export function Badge(props: { tone?: Tone; text: string; title?: string }): Rea
 export function Chip(props: {
   text: string;
   title?: string;
+  /** The operation that removes it: who may not do it gets no cross. */
+  needs?: string;
   onRemove?: () => void;
 }): React.ReactElement {
   const trans = useTrans();
+  const refused = useWhyNot(props.needs);
   return (
     <span className="jp-dlsys-Chip" title={props.title}>
       {props.text}
-      {props.onRemove ? (
+      {props.onRemove && !refused ? (
         <button
           type="button"
           aria-label={trans.__('Remove %1', props.text)}

@@ -96,6 +96,7 @@ export function CommitForm(props: {
           kind="primary"
           label={existing ? trans.__('Commit as v%1', existing.version + 1) : trans.__('Commit')}
           disabled={!props.file || !value.dataset}
+          needs={existing ? 'datasets.commit' : ['datasets.commit', 'datasets.create']}
           busy={progress !== null}
         />
         {progress !== null ? (

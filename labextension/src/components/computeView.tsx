@@ -8,6 +8,7 @@ import { Sparkline } from './charts';
 import { useEnv } from './env';
 import { ago, bytes, duration, metric, percent } from './format';
 import { Gauge } from './gauge';
+import { MyUse } from './myUse';
 import { ProblemNote } from './problem';
 import { jobTone, jobWord, partTone, partWord } from './words';
 
@@ -18,6 +19,7 @@ export interface IComputeView {
   queue: readonly QueueEntry[];
   jobs: readonly Job[];
   usage: ReadonlyMap<string, JobUsage>;
+  limits: React.ComponentProps<typeof MyUse>['limits'];
   idle: readonly IKernel[];
   kernels: number;
   onShutDown: (kernel: string) => Promise<void>;
@@ -32,6 +34,7 @@ export function ComputeView(props: IComputeView): React.ReactElement {
         <div className="jp-dlsys-Header-title">
           <h2>{trans.__('Compute')}</h2>
         </div>
+        <MyUse limits={props.limits} />
       </header>
       {props.workers.length ? (
         props.workers.map(worker => (

@@ -11,9 +11,20 @@ export interface ICopies {
   python: string;
 }
 
+/** The same of a project that may not be the one that a kernel or a terminal works in. */
+export function inProject(copies: ICopies, project: string): ICopies {
+  return project
+    ? {
+        magic: copies.magic.replace(/^%dlsys /, `%dlsys -P ${project} `),
+        cli: copies.cli.replace(/^dlsys /, `dlsys -P ${project} `),
+        python: copies.python.replace(/\n\n/, `\n\ndlsys.project("${project}")\n`)
+      }
+    : copies;
+}
+
 /** "Copy as %dlsys / CLI / Python" */
 export function CopyMenu(props: { copies: ICopies }): React.ReactElement {
-  const { trans, copy } = useEnv();
+  const { trans, copy, project } = useEnv();
   const [open, setOpen] = React.useState(false);
   const ref = React.useRef<HTMLDivElement>(null);
   React.useEffect(() => {
@@ -25,10 +36,11 @@ export function CopyMenu(props: { copies: ICopies }): React.ReactElement {
     document.addEventListener('mousedown', close);
     return () => document.removeEventListener('mousedown', close);
   }, []);
+  const copies = inProject(props.copies, project);
   const items: [string, string][] = [
-    [trans.__('As %dlsys magic'), props.copies.magic],
-    [trans.__('As shell command'), props.copies.cli],
-    [trans.__('As Python'), props.copies.python]
+    [trans.__('As %dlsys magic'), copies.magic],
+    [trans.__('As shell command'), copies.cli],
+    [trans.__('As Python'), copies.python]
   ];
   return (
     <div

@@ -1,13 +1,20 @@
-import { codeIcon, fileUploadIcon, runIcon, treeViewIcon } from '@jupyterlab/ui-components';
+import {
+  codeIcon,
+  fileUploadIcon,
+  runIcon,
+  treeViewIcon,
+  usersIcon
+} from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Dataset, Diff, Problem, Rows, Version, VersionSummary } from '../api/types';
+import type { Dataset, Diff, Policy, Problem, Rows, Version, VersionSummary } from '../api/types';
 import { Badge, Button, EmptyState, Facts } from './basics';
-import { CopyMenu } from './copyMenu';
+import { CopyMenu, inProject } from './copyMenu';
 import { ColumnCards } from './columnCards';
 import { DiffView } from './diffView';
 import { useEnv } from './env';
 import { ago, bytes, count, moment, shortHash } from './format';
+import { ForYou, visibilityWord } from './policyWords';
 import { ProblemNote } from './problem';
 import { RowsTable } from './rowsTable';
 import { Tabs } from './tabs';
@@ -16,6 +23,7 @@ import { kindWord } from './words';
 
 export interface IDatasetView {
   dataset: Dataset;
+  policy: Policy | null;
   history: readonly VersionSummary[];
   more: boolean;
   /** Number of the version on show, also while it loads. */
@@ -68,18 +76,31 @@ export function DatasetView(props: IDatasetView): React.ReactElement {
 }
 
 function DatasetHeader(props: IDatasetView): React.ReactElement {
-  const { trans, open } = useEnv();
-  const { dataset, version } = props;
-  const ref = `${dataset.name}@v${props.selected || dataset.version}`;
+  const { trans, open, project, guest, current } = useEnv();
+  const { dataset, version, policy } = props;
+  const at = `v${props.selected || dataset.version}`;
+  const ref = `${dataset.name}@${at}`;
+  const train = guest
+    ? { dataset: `${dataset.project}/${ref}`, project: current }
+    : { dataset: ref };
   const python = `import jupyter_dlsys as dlsys\n\nds = dlsys.dataset("${ref}")\nds.to_pandas().head()`;
+  const copies = {
+    magic: `%dlsys datasets show ${ref}`,
+    cli: `dlsys datasets show ${ref}`,
+    python
+  };
   return (
     <header className="jp-dlsys-Header">
       <div className="jp-dlsys-Header-title">
         <h2>{dataset.name}</h2>
         <Badge text={kindWord(trans, dataset.kind)} />
+        {policy && policy.visibility !== 'project' ? (
+          <Badge text={visibilityWord(trans, policy.visibility)} />
+        ) : null}
         {version ? <Badge tone="ok" text={`v${version.version}`} title={version.hash} /> : null}
       </div>
       {dataset.description ? <p>{dataset.description}</p> : null}
+      {policy ? <ForYou policy={policy} short /> : null}
       {version ? <VersionFacts version={version} /> : null}
       <div className="jp-dlsys-Actions">
         <Button
@@ -87,31 +108,35 @@ function DatasetHeader(props: IDatasetView): React.ReactElement {
           icon={runIcon}
           label={trans.__('Train on this')}
           disabled={!dataset.version}
-          onClick={() => open({ kind: 'submit', dataset: ref })}
+          needs={guest ? [] : 'jobs.submit'}
+          onClick={() => open({ kind: 'submit', ...train })}
         />
         <Button
           icon={codeIcon}
           label={trans.__('Insert code')}
-          onClick={() => props.onInsert(python)}
+          onClick={() => props.onInsert(inProject(copies, project).python)}
         />
         <Button
           icon={fileUploadIcon}
           label={trans.__('Commit file…')}
+          needs="datasets.commit"
           onClick={() => open({ kind: 'commit', dataset: dataset.name })}
         />
         <Button
           icon={treeViewIcon}
           label={trans.__('Lineage')}
           disabled={!dataset.version}
+          needs="lineage.show"
           onClick={() => open({ kind: 'lineage', ref: `dataset/${ref}` })}
         />
-        <CopyMenu
-          copies={{
-            magic: `%dlsys datasets show ${ref}`,
-            cli: `dlsys datasets show ${ref}`,
-            python
-          }}
-        />
+        {policy ? (
+          <Button
+            icon={usersIcon}
+            label={trans.__('Who can see this')}
+            onClick={() => open({ kind: 'access', name: dataset.name })}
+          />
+        ) : null}
+        <CopyMenu copies={copies} />
       </div>
     </header>
   );
@@ -155,6 +180,7 @@ function EmptyDataset(props: { name: string }): React.ReactElement {
       <Button
         kind="primary"
         label={trans.__('Commit file…')}
+        needs="datasets.commit"
         onClick={() => open({ kind: 'commit', dataset: props.name })}
       />
     </EmptyState>

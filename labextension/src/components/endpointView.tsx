@@ -4,11 +4,11 @@ import * as React from 'react';
 import { toProblem } from '../api/problem';
 import type {
   Deployment,
-  IssuedToken,
+  IssuedServiceToken,
   Prediction,
   Problem,
-  TokenInfo,
-  TokenRequest
+  ServiceToken,
+  ServiceTokenRequest
 } from '../api/types';
 import { Badge, Button, Facts, Go, Section } from './basics';
 import { Sparkline } from './charts';
@@ -24,11 +24,11 @@ import { endpointTone, endpointWord } from './words';
 export interface IEndpointView {
   endpoint: Deployment;
   traffic: readonly number[];
-  tokens: readonly TokenInfo[];
+  tokens: readonly ServiceToken[];
   onPredict: (inputs: Record<string, unknown[]>) => Promise<Prediction>;
   onRollback: () => Promise<void>;
   onUndeploy: () => Promise<void>;
-  onIssue: (request: TokenRequest) => Promise<IssuedToken>;
+  onIssue: (request: ServiceTokenRequest) => Promise<IssuedServiceToken>;
   onRevoke: (id: string) => Promise<void>;
 }
 
@@ -52,7 +52,12 @@ export function EndpointView(props: IEndpointView): React.ReactElement {
       </div>
       <Section title={trans.__('Use it in a program')}>
         <Snippets endpoint={endpoint} />
-        <TokensView tokens={props.tokens} onIssue={props.onIssue} onRevoke={props.onRevoke} />
+        <TokensView
+          endpoint={endpoint.name}
+          tokens={props.tokens}
+          onIssue={props.onIssue}
+          onRevoke={props.onRevoke}
+        />
       </Section>
     </div>
   );
@@ -143,6 +148,7 @@ function EndpointActions(props: IEndpointView): React.ReactElement {
               : trans.__('Roll back')
           }
           disabled={!endpoint.previous_version}
+          needs="deployments.rollback"
           onClick={() => act(props.onRollback())}
         />
         <Button
@@ -172,7 +178,12 @@ function EndpointActions(props: IEndpointView): React.ReactElement {
             <Button kind="quiet" label={trans.__('Keep it')} onClick={() => setSure(false)} />
           </span>
         ) : (
-          <Button kind="danger" label={trans.__('Undeploy…')} onClick={() => setSure(true)} />
+          <Button
+            kind="danger"
+            label={trans.__('Undeploy…')}
+            needs="deployments.undeploy"
+            onClick={() => setSure(true)}
+          />
         )}
       </div>
       {problem ? <ProblemNote problem={problem} /> : null}

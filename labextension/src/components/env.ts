@@ -12,8 +12,15 @@ export interface IEnv {
   theme: string;
   dark: boolean;
   rendermime: IRenderMimeRegistry | null;
+  /** Whose things these are; '' where there is but one project. */
+  project: string;
+  /** Somebody else's project, of which only this is shared; `current` is where one works. */
+  guest: boolean;
+  current: string;
   open(target: Target): void;
   copy(text: string): void;
+  /** Why this person may not do an operation in the project; '' for what is allowed. */
+  whyNot(operation: string): string;
 }
 
 export const EnvContext = React.createContext<IEnv>({
@@ -21,8 +28,12 @@ export const EnvContext = React.createContext<IEnv>({
   theme: '',
   dark: false,
   rendermime: null,
+  project: '',
+  guest: false,
+  current: '',
   open: () => undefined,
-  copy: () => undefined
+  copy: () => undefined,
+  whyNot: () => ''
 });
 
 export const useEnv = (): IEnv => React.useContext(EnvContext);

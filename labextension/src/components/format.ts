@@ -79,6 +79,11 @@ export function moment(time: string): string {
   return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** With seconds, where the order of things matters. */
+export function instant(time: string): string {
+  return new Date(time).toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'medium' });
+}
+
 /** A time as a clock in that zone shows it, with the day of the week. */
 export function momentIn(time: string, zone: string): string {
   const style = { weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' } as const;

@@ -180,7 +180,13 @@ function JobActions(props: IJobHeader): React.ReactElement {
   return (
     <div className="jp-dlsys-Actions">
       {TERMINAL.has(job.state) ? (
-        <Button icon={refreshIcon} label={trans.__('Run again')} busy={busy} onClick={retry} />
+        <Button
+          icon={refreshIcon}
+          label={trans.__('Run again')}
+          busy={busy}
+          needs="jobs.retry"
+          onClick={retry}
+        />
       ) : (
         <Button
           kind="danger"
@@ -188,6 +194,7 @@ function JobActions(props: IJobHeader): React.ReactElement {
           label={trans.__('Cancel')}
           busy={props.stopping}
           disabled={job.state === 'cancelling'}
+          needs="jobs.cancel"
           onClick={() => void props.onCancel()}
         />
       )}

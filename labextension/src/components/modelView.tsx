@@ -3,7 +3,7 @@ import * as React from 'react';
 
 import { toProblem } from '../api/problem';
 import type { DeployRequest, Model, ModelVersion, Problem } from '../api/types';
-import { Badge, Button, Chip, EmptyState, Facts, Go, Section } from './basics';
+import { Badge, Button, Chip, EmptyState, Facts, Go, Section, useWhyNot } from './basics';
 import { ContractView } from './contractView';
 import { CopyMenu } from './copyMenu';
 import { useEnv } from './env';
@@ -157,6 +157,7 @@ function VersionRow(
             <Chip
               key={alias}
               text={`@${alias}`}
+              needs="models.demote"
               onRemove={() => props.act(props.onDemote(alias))}
             />
           ))}
@@ -182,6 +183,7 @@ function VersionRow(
           kind="primary"
           icon={offlineBoltIcon}
           label={trans.__('Deploy')}
+          needs="deployments.deploy"
           onClick={() => props.act(props.onDeploy({ model: deployRef(model, version) }))}
         />
         <Button
@@ -216,12 +218,15 @@ function PromoteMenu(props: {
   onPromote: (alias: string) => void;
 }): React.ReactElement {
   const { trans } = useEnv();
+  const refused = useWhyNot('models.promote');
   const left = ['champion', 'candidate'].filter(alias => !props.version.aliases?.includes(alias));
   return (
     <select
       className="jp-dlsys-Input jp-mod-small"
       aria-label={trans.__('Promote version %1', props.version.version)}
       value=""
+      disabled={!!refused}
+      title={refused || undefined}
       onChange={event => event.target.value && props.onPromote(event.target.value)}
     >
       <option value="">{trans.__('Promote…')}</option>

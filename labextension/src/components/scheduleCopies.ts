@@ -2,7 +2,8 @@ import type { Schedule } from '../api/types';
 import type { ISubmitValue } from '../models/submission';
 import type { ICopies } from './copyMenu';
 import type { IPlan } from './scheduleForm';
-import { pythonArguments, pythonLiteral, quote, submitWords } from './submitCopies';
+import { pythonLiteral, quote } from './literals';
+import { pythonArguments, submitWords } from './submitCopies';
 
 /** The schedule to be made, said to each door. */
 export function scheduleCopies(path: string, plan: IPlan, value: ISubmitValue): ICopies {

@@ -87,7 +87,14 @@ function ScheduleBody(props: IScheduleForm & { info: NotebookInfo }): React.Reac
       </Section>
       {problem ? <ProblemNote problem={problem} /> : null}
       <div className="jp-dlsys-Actions">
-        <Button submit kind="primary" icon={historyIcon} label={trans.__('Schedule')} busy={busy} />
+        <Button
+          submit
+          kind="primary"
+          icon={historyIcon}
+          label={trans.__('Schedule')}
+          needs="schedules.create"
+          busy={busy}
+        />
         <CopyMenu copies={scheduleCopies(props.path, plan, value)} />
       </div>
     </form>

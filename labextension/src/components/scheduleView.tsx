@@ -94,15 +94,22 @@ function ScheduleActions(
           kind="primary"
           icon={runIcon}
           label={trans.__('Run now')}
+          needs="schedules.run"
           onClick={() => act(props.onRun())}
         />
         <Button
           icon={schedule.paused ? runIcon : pauseIcon}
           label={schedule.paused ? trans.__('Resume') : trans.__('Pause')}
+          needs={schedule.paused ? 'schedules.resume' : 'schedules.pause'}
           onClick={() => act(props.onPause(!schedule.paused))}
         />
         {props.editing ? null : (
-          <Button icon={editIcon} label={trans.__('Edit')} onClick={props.onEdit} />
+          <Button
+            icon={editIcon}
+            label={trans.__('Edit')}
+            needs="schedules.update"
+            onClick={props.onEdit}
+          />
         )}
         <CopyMenu copies={showCopies(schedule)} />
         {sure ? (
@@ -115,7 +122,12 @@ function ScheduleActions(
             onNo={() => setSure(false)}
           />
         ) : (
-          <Button kind="danger" label={trans.__('Remove…')} onClick={() => setSure(true)} />
+          <Button
+            kind="danger"
+            label={trans.__('Remove…')}
+            needs="schedules.remove"
+            onClick={() => setSure(true)}
+          />
         )}
       </div>
       {problem ? <ProblemNote problem={problem} /> : null}

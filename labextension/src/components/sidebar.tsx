@@ -1,7 +1,5 @@
 import {
   addIcon,
-  caretDownIcon,
-  caretRightIcon,
   fileUploadIcon,
   historyIcon,
   kernelIcon,
@@ -9,32 +7,43 @@ import {
   offlineBoltIcon,
   spreadsheetIcon
 } from '@jupyterlab/ui-components';
-import type { LabIcon } from '@jupyterlab/ui-components';
 import * as React from 'react';
 
-import type { Dataset, Deployment, Job, Model, Problem, Schedule, Worker } from '../api/types';
-import { Badge, Button, EmptyState, Skeleton } from './basics';
+import type {
+  Dataset,
+  Deployment,
+  Job,
+  Model,
+  Problem,
+  Project,
+  Schedule,
+  Worker
+} from '../api/types';
+import { fullName } from '../models/session';
+import { AdminLink } from './adminLink';
+import { Button, EmptyState, Skeleton } from './basics';
 import { useEnv } from './env';
+import { Group } from './group';
+import type { IListState } from './group';
 import { ProblemNote } from './problem';
-import type { Tone } from './words';
+import { ProjectHead } from './projectHead';
 import { ComputeRows, DatasetRow, EndpointRow, JobRow, ModelRow, ScheduleRow } from './sidebarRows';
 
-export interface IListState<T> {
-  items: readonly T[];
-  loaded: boolean;
-  more: boolean;
-  problem: Problem | null;
-}
-
 export interface ISidebar {
+  /** The current one; null where there is but one. */
+  project: Project | null;
   state: 'starting' | 'ready' | 'unavailable';
   problem: Problem | null;
   datasets: IListState<Dataset>;
+  /** Of other projects, shared with this person. */
+  shared: readonly Dataset[];
   jobs: IListState<Job>;
   models: IListState<Model>;
   endpoints: IListState<Deployment>;
   schedules: IListState<Schedule>;
   workers: readonly Worker[];
+  /** There may be something to administer. */
+  manages: boolean;
   onRetry: () => void;
 }
 
@@ -66,6 +75,7 @@ export function Sidebar(props: ISidebar): React.ReactElement {
   }
   return (
     <div className="jp-dlsys-Sidebar" onKeyDown={moveFocus}>
+      {props.project ? <ProjectHead project={props.project} /> : null}
       <input
         type="search"
         className="jp-dlsys-Input"
@@ -75,6 +85,7 @@ export function Sidebar(props: ISidebar): React.ReactElement {
         onChange={event => setFilter(event.target.value)}
       />
       <SidebarSections {...props} filter={filter.trim().toLowerCase()} />
+      {props.manages ? <AdminLink /> : null}
     </div>
   );
 }
@@ -104,12 +115,17 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
               'Open a notebook and press “Run as job”; it runs on its own, even when this window is closed.'
             )}
           >
-            <Button label={trans.__('Run a notebook')} onClick={() => open({ kind: 'submit' })} />
+            <Button
+              label={trans.__('Run a notebook')}
+              needs="jobs.submit"
+              onClick={() => open({ kind: 'submit' })}
+            />
           </EmptyState>
         }
         action={{
           icon: addIcon,
           label: trans.__('Run a notebook as a job'),
+          needs: 'jobs.submit',
           run: () => open({ kind: 'submit' })
         }}
       >
@@ -155,11 +171,15 @@ function SidebarSections(props: ISidebar & { filter: string }): React.ReactEleme
 
 function DataSection(props: ISidebar & { keep: (name: string) => boolean }): React.ReactElement {
   const { trans, open } = useEnv();
+  const shared = props.shared.filter(dataset => props.keep(fullName(dataset)));
+  const { loaded, more, problem } = props.datasets;
+  const state = { loaded, more, problem };
+  const all = [...props.datasets.items, ...props.shared];
   return (
     <Group
       title={trans.__('Data')}
       count={props.datasets.items.length}
-      list={props.datasets}
+      list={{ ...state, items: all }}
       empty={
         <EmptyState
           icon={spreadsheetIcon}
@@ -172,6 +192,7 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
             kind="primary"
             icon={fileUploadIcon}
             label={trans.__('Commit a file')}
+            needs="datasets.commit"
             onClick={() => open({ kind: 'commit' })}
           />
         </EmptyState>
@@ -179,6 +200,7 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
       action={{
         icon: addIcon,
         label: trans.__('Commit a file'),
+        needs: 'datasets.commit',
         run: () => open({ kind: 'commit' })
       }}
     >
@@ -187,6 +209,14 @@ function DataSection(props: ISidebar & { keep: (name: string) => boolean }): Rea
         .map(dataset => (
           <DatasetRow key={dataset.name} dataset={dataset} />
         ))}
+      {shared.length ? (
+        <li className="jp-dlsys-Sub" role="presentation">
+          {trans.__('Shared with me')}
+        </li>
+      ) : null}
+      {shared.map(dataset => (
+        <DatasetRow key={fullName(dataset)} dataset={dataset} from={dataset.project} />
+      ))}
     </Group>
   );
 }
@@ -210,12 +240,17 @@ function FlowsSection(props: ISidebar & { keep: (name: string) => boolean }): Re
             'Open a notebook and press “Schedule…”: it runs every hour, every weekday at 7, or when you say.'
           )}
         >
-          <Button label={trans.__('Schedule a notebook')} onClick={() => open({ kind: 'plan' })} />
+          <Button
+            label={trans.__('Schedule a notebook')}
+            needs="schedules.create"
+            onClick={() => open({ kind: 'plan' })}
+          />
         </EmptyState>
       }
       action={{
         icon: addIcon,
         label: trans.__('Schedule a notebook'),
+        needs: 'schedules.create',
         run: () => open({ kind: 'plan' })
       }}
     >
@@ -249,54 +284,6 @@ function ComputeSection(props: { workers: readonly Worker[]; queued: number }): 
         <ComputeRows key={worker.name} worker={worker} />
       ))}
     </Group>
-  );
-}
-
-function Group(props: {
-  title: string;
-  count: number;
-  live?: string;
-  tone?: Tone;
-  list: IListState<unknown>;
-  empty: React.ReactNode;
-  action?: { icon: LabIcon; label: string; run: () => void };
-  children: React.ReactNode;
-}): React.ReactElement {
-  const { trans } = useEnv();
-  const [open, setOpen] = React.useState(true);
-  const id = React.useId();
-  const Caret = open ? caretDownIcon : caretRightIcon;
-  const { list } = props;
-  return (
-    <section className="jp-dlsys-Group" aria-labelledby={id}>
-      <header>
-        <button type="button" aria-expanded={open} data-row onClick={() => setOpen(!open)}>
-          <Caret.react tag="span" className="jp-dlsys-Caret" />
-          <span id={id}>{props.title}</span>
-          <span className="jp-dlsys-Count">{props.count}</span>
-          {props.live ? <Badge tone={props.tone ?? 'busy'} text={props.live} /> : null}
-        </button>
-        {props.action ? (
-          <Button
-            kind="quiet"
-            iconOnly
-            icon={props.action.icon}
-            label={props.action.label}
-            onClick={props.action.run}
-          />
-        ) : null}
-      </header>
-      {!open ? null : list.problem ? (
-        <ProblemNote problem={list.problem} />
-      ) : !list.loaded ? (
-        <Skeleton lines={2} height={18} />
-      ) : list.items.length === 0 ? (
-        props.empty
-      ) : (
-        <ul>{props.children}</ul>
-      )}
-      {list.more ? <p className="jp-dlsys-Weak">{trans.__('Only the newest are shown.')}</p> : null}
-    </section>
   );
 }
 

@@ -49,19 +49,21 @@ function Row(props: IRow): React.ReactElement {
   );
 }
 
-export function DatasetRow(props: { dataset: Dataset }): React.ReactElement {
+export function DatasetRow(props: { dataset: Dataset; from?: string }): React.ReactElement {
   const { trans, open } = useEnv();
-  const { dataset } = props;
-  const detail = dataset.version
-    ? trans.__('%1 rows · %2', count(dataset.rows), ago(dataset.updated_at))
-    : trans.__('empty');
+  const { dataset, from } = props;
+  const detail = from
+    ? trans.__('from %1 · %2', from, dataset.owner)
+    : dataset.version
+      ? trans.__('%1 rows · %2', count(dataset.rows), ago(dataset.updated_at))
+      : trans.__('empty');
   return (
     <Row
       name={dataset.name}
       title={`${kindWord(trans, dataset.kind)} · ${bytes(dataset.bytes)}`}
       badge={<span className="jp-dlsys-Tagline">v{dataset.version}</span>}
       detail={detail}
-      onOpen={() => open({ kind: 'dataset', name: dataset.name })}
+      onOpen={() => open({ kind: 'dataset', name: dataset.name, project: dataset.project })}
       context={{ 'data-dlsys-dataset': dataset.name }}
     />
   );

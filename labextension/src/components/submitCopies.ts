@@ -1,9 +1,7 @@
 import type { ICopies } from './copyMenu';
+import { pythonLiteral, quote } from './literals';
 import { DEFAULTS, parseSplit, parseVariables } from '../models/submission';
 import type { ISubmitValue } from '../models/submission';
-
-export const quote = (text: string): string =>
-  /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, "'\\''")}'`;
 
 /** The submission said to each door. */
 export function submitCopies(path: string, value: ISubmitValue): ICopies {
@@ -105,21 +103,3 @@ const seconds = (value: ISubmitValue): number | null =>
 
 const shown = (value: unknown): string =>
   typeof value === 'string' ? value : JSON.stringify(value);
-
-export function pythonLiteral(value: unknown): string {
-  if (value === null || value === undefined) {
-    return 'None';
-  }
-  if (typeof value === 'boolean') {
-    return value ? 'True' : 'False';
-  }
-  if (Array.isArray(value)) {
-    return `[${value.map(pythonLiteral).join(', ')}]`;
-  }
-  if (typeof value === 'object') {
-    return `{${Object.entries(value)
-      .map(([key, item]) => `${JSON.stringify(key)}: ${pythonLiteral(item)}`)
-      .join(', ')}}`;
-  }
-  return JSON.stringify(value);
-}

@@ -91,11 +91,19 @@ function SubmitBody(props: ISubmitForm & { info: NotebookInfo }): React.ReactEle
         />
       ) : (
         <div className="jp-dlsys-Actions">
-          <Button submit kind="primary" icon={runIcon} label={trans.__('Run')} busy={busy} />
+          <Button
+            submit
+            kind="primary"
+            icon={runIcon}
+            label={trans.__('Run')}
+            needs="jobs.submit"
+            busy={busy}
+          />
           <Button
             icon={historyIcon}
             label={trans.__('Schedule…')}
             title={trans.__('Run it again and again, at times you choose')}
+            needs="schedules.create"
             onClick={() => open({ kind: 'plan', path: props.path })}
           />
           <CopyMenu copies={submitCopies(props.path, value)} />

@@ -85,6 +85,7 @@ export function TryIt(props: ITryIt): React.ReactElement {
           label={trans.__('Predict')}
           busy={busy}
           disabled={!props.ready}
+          needs="deployments.predict"
         />
         {props.ready ? null : (
           <span className="jp-dlsys-Weak">{trans.__('It answers when it is ready.')}</span>

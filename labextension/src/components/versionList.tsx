@@ -63,7 +63,12 @@ function VersionItem(props: IVersionList & { version: VersionSummary }): React.R
       </button>
       <div className="jp-dlsys-Chips">
         {(version.names ?? []).map(name => (
-          <Chip key={name} text={name} onRemove={() => void props.onUntag(name)} />
+          <Chip
+            key={name}
+            text={name}
+            needs="datasets.untag"
+            onRemove={() => void props.onUntag(name)}
+          />
         ))}
         {Object.entries(version.tags ?? {}).map(([key, value]) => (
           <span key={key} className="jp-dlsys-Tagline" title={trans.__('Tag of this commit')}>
@@ -75,6 +80,7 @@ function VersionItem(props: IVersionList & { version: VersionSummary }): React.R
             kind="quiet"
             label={trans.__('Tag…')}
             title={trans.__('Give this version a name')}
+            needs="datasets.tag"
             onClick={() => setTagging(true)}
           />
         ) : null}

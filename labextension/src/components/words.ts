@@ -1,6 +1,16 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 
-import type { Deployment, Firing, Job, Kind, PartState, Schedule } from '../api/types';
+import type {
+  Deployment,
+  Firing,
+  Job,
+  Kind,
+  Outcome,
+  PartState,
+  Schedule,
+  ServiceToken,
+  TokenScope
+} from '../api/types';
 
 export type Tone = 'ok' | 'busy' | 'warn' | 'bad' | 'idle';
 
@@ -64,6 +74,33 @@ export function endpointWord(trans: TranslationBundle, state: Deployment['state'
     degraded: trans.__('Degraded'),
     failed: trans.__('Failed'),
     stopped: trans.__('Stopped')
+  };
+  return words[state] ?? state;
+}
+
+type TokenState = NonNullable<ServiceToken['state']>;
+
+const TOKEN_TONES: Record<TokenState, Tone> = { active: 'ok', expired: 'idle', powerless: 'warn' };
+
+export const tokenTone = (state: TokenState): Tone => TOKEN_TONES[state] ?? 'idle';
+
+/** What a program with such a token can do, for people. */
+export function scopeWord(trans: TranslationBundle, scope: TokenScope): string {
+  const words: Record<TokenScope, string> = {
+    read: trans.__('see data, jobs and models'),
+    predict: trans.__('ask endpoints'),
+    write: trans.__('commit and change data'),
+    submit: trans.__('run jobs'),
+    deploy: trans.__('deploy models')
+  };
+  return words[scope] ?? scope;
+}
+
+export function tokenWord(trans: TranslationBundle, state: TokenState): string {
+  const words: Record<TokenState, string> = {
+    active: trans.__('Valid'),
+    expired: trans.__('Expired'),
+    powerless: trans.__('Its owner lost the right')
   };
   return words[state] ?? state;
 }
@@ -134,4 +171,18 @@ export function partWord(trans: TranslationBundle, state: PartState): string {
     off: trans.__('Off')
   };
   return words[state] ?? state;
+}
+
+const OUTCOME_TONES: Record<Outcome, Tone> = { allowed: 'ok', refused: 'bad', failed: 'warn' };
+
+export const outcomeTone = (outcome: Outcome): Tone => OUTCOME_TONES[outcome] ?? 'idle';
+
+/** What came of an operation that the audit log has. */
+export function outcomeWord(trans: TranslationBundle, outcome: Outcome): string {
+  const words: Record<Outcome, string> = {
+    allowed: trans.__('Allowed'),
+    refused: trans.__('Refused'),
+    failed: trans.__('Failed')
+  };
+  return words[outcome] ?? outcome;
 }

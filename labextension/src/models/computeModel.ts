@@ -1,10 +1,13 @@
 import { operations } from '../api/operations';
 import type { IEvent, Job, JobUsage, QueueEntry, Worker } from '../api/types';
+import { limitedUse } from './limitedUse';
+import type { ILimited } from './limitedUse';
 import type { Session } from './session';
 import { TabModel } from './tabModel';
 
 const LOAD_MS = 3000;
 const GATHER_MS = 250;
+const LIMITS_MS = 15_000;
 const RUNNING: ReadonlySet<Job['state']> = new Set<Job['state']>([
   'starting',
   'running',
@@ -23,6 +26,8 @@ export class ComputeModel extends TabModel {
   /** Jobs of the project that run. */
   jobs: readonly Job[] = [];
   usage: ReadonlyMap<string, JobUsage> = new Map();
+  /** What this person and the project have used of what they may. */
+  limits: readonly ILimited[] = [];
 
   /** Load it again and again while `visible` says that somebody looks. */
   look(visible: () => boolean): void {
@@ -42,6 +47,7 @@ export class ComputeModel extends TabModel {
 
   protected async load(): Promise<void> {
     const { client } = this.session;
+    const limits = this._loadLimits(); // nothing waits for it
     const [workers, queue, page] = await Promise.all([
       operations['system.workers'](client),
       operations['jobs.queue'](client),
@@ -57,6 +63,7 @@ export class ComputeModel extends TabModel {
     );
     this.usage = new Map(known.flatMap(use => (use ? [[use.job, use] as const] : [])));
     this.loaded = true;
+    void limits.then(() => this.tell());
   }
 
   /** A burst of events costs one load. */
@@ -70,6 +77,21 @@ export class ComputeModel extends TabModel {
     return false;
   }
 
+  /** They change slowly, and adding them up is work: seldom is enough. */
+  private async _loadLimits(): Promise<void> {
+    const now = Date.now();
+    if (now - this._limitsAt < LIMITS_MS) {
+      return;
+    }
+    this._limitsAt = now;
+    const { client, system } = this.session;
+    const quotas = await operations['quotas.list'](client).catch(() => null);
+    if (quotas) {
+      this.limits = limitedUse(quotas, system.whoami?.name ?? '', client.project);
+    }
+  }
+
+  private _limitsAt = 0;
   private _poll = 0;
   private _soon = 0;
 }

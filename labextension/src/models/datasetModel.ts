@@ -3,7 +3,16 @@ import type { ISignal } from '@lumino/signaling';
 
 import { operations } from '../api/operations';
 import { toProblem } from '../api/problem';
-import type { Dataset, Diff, IEvent, Problem, Rows, Version, VersionSummary } from '../api/types';
+import type {
+  Dataset,
+  Diff,
+  IEvent,
+  Policy,
+  Problem,
+  Rows,
+  Version,
+  VersionSummary
+} from '../api/types';
 import type { Session } from './session';
 
 export const ROWS_PAGE = 50;
@@ -17,6 +26,8 @@ export class DatasetModel {
   ) {}
 
   dataset: Dataset | null = null;
+  /** What this person sees of it; null where nothing is shared. */
+  policy: Policy | null = null;
   history: readonly VersionSummary[] = [];
   more: string | null = null;
   /** The version asked for; `version` follows when it is loaded. 0: none. */
@@ -38,7 +49,7 @@ export class DatasetModel {
       this._changed.emit();
       return;
     }
-    this._session.stream.received.connect(this._onEvent, this);
+    this._session.received.connect(this._onEvent, this);
     await this.refresh();
   }
 
@@ -46,11 +57,14 @@ export class DatasetModel {
     const client = this._session.client;
     try {
       const newest = !this.selected || this.selected === this.dataset?.version;
-      const [dataset, page] = await Promise.all([
+      const { team } = this._session.platform;
+      const [dataset, page, policy] = await Promise.all([
         operations['datasets.show'](client, this.name),
-        operations['datasets.history'](client, this.name, { limit: 50 })
+        operations['datasets.history'](client, this.name, { limit: 50 }),
+        team ? operations['datasets.policy'](client, this.name) : null
       ]);
       this.dataset = dataset;
+      this.policy = policy;
       this.history = page.items;
       this.more = page.next_cursor ?? null;
       this.problem = null;
@@ -143,7 +157,7 @@ export class DatasetModel {
   }
 
   dispose(): void {
-    this._session.stream.received.disconnect(this._onEvent, this);
+    this._session.received.disconnect(this._onEvent, this);
     Signal.clearData(this);
   }
 
@@ -152,7 +166,8 @@ export class DatasetModel {
       event.topic.startsWith('dataset') &&
       event.subject.split('@')[0] === `dataset/${this.name}`
     ) {
-      void this.refresh();
+      const seen = event.topic === 'dataset.policy' ? this.selected : 0;
+      void this.refresh().then(() => (seen ? this.show(seen) : undefined));
     }
   }
 

@@ -2,10 +2,10 @@ import { operations } from '../api/operations';
 import type {
   Deployment,
   IEvent,
-  IssuedToken,
+  IssuedServiceToken,
   Prediction,
-  TokenInfo,
-  TokenRequest
+  ServiceToken,
+  ServiceTokenRequest
 } from '../api/types';
 import type { Session } from './session';
 import { TabModel } from './tabModel';
@@ -23,7 +23,7 @@ export class EndpointModel extends TabModel {
   }
 
   endpoint: Deployment | null = null;
-  tokens: readonly TokenInfo[] = [];
+  tokens: readonly ServiceToken[] = [];
   /** Requests per second, one value a poll, the newest last. */
   traffic: readonly number[] = [];
 
@@ -56,15 +56,18 @@ export class EndpointModel extends TabModel {
     clearInterval(this._poll);
   }
 
-  async issue(request: TokenRequest): Promise<IssuedToken> {
+  async issue(request: ServiceTokenRequest): Promise<IssuedServiceToken> {
     const { client } = this.session;
-    const issued = await operations['deployments.issue_token'](client, this.name, request);
+    const issued = await operations['tokens.issue'](client, {
+      ...request,
+      endpoint: this.name
+    });
     await this._listTokens();
     return issued;
   }
 
   async revoke(id: string): Promise<void> {
-    await operations['deployments.revoke_token'](this.session.client, this.name, id);
+    await operations['tokens.revoke'](this.session.client, id);
     await this._listTokens();
   }
 
@@ -85,10 +88,10 @@ export class EndpointModel extends TabModel {
 
   private async _listTokens(): Promise<void> {
     try {
-      this.tokens = await operations['deployments.tokens'](this.session.client, this.name);
+      this.tokens = await operations['tokens.list'](this.session.client, { endpoint: this.name });
       this.tell();
     } catch {
-      // may be refused to readers; the rest of the tab does not need it
+      // the rest of the tab does not need it
     }
   }
 

@@ -59,7 +59,7 @@ export class JobModel {
       return;
     }
     if (!this._unwatch) {
-      this._session.stream.received.connect(this._onEvent, this);
+      this._session.received.connect(this._onEvent, this);
       this._session.stream.connectedChanged.connect(this._onConnected, this);
       this._unwatch = this._session.stream.watch(`job/${this.id}`);
     }
@@ -114,7 +114,7 @@ export class JobModel {
   dispose(): void {
     this._disposed = true;
     this._unwatch?.();
-    this._session.stream.received.disconnect(this._onEvent, this);
+    this._session.received.disconnect(this._onEvent, this);
     this._session.stream.connectedChanged.disconnect(this._onConnected, this);
     clearInterval(this._usageTimer);
     clearInterval(this._queueTimer);

@@ -1,22 +1,36 @@
-import type { ServerConnection } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
 
 import { Client } from '../api/client';
-import { EventStream } from '../api/events';
+import type { EventStream } from '../api/events';
 import { operations } from '../api/operations';
-import { TERMINAL } from '../api/types';
-import type { Dataset, Deployment, IEvent, Job, Model, Schedule } from '../api/types';
+import type { Dataset, Deployment, IEvent, Job, Model, Project, Schedule } from '../api/types';
 import { ListModel } from './listModel';
-import { SystemModel } from './system';
+import { Permissions } from './permissions';
+import type { Platform } from './platform';
+import type { SystemModel } from './system';
 
-/** All that one page knows of the platform; one per page, shared by every view. */
+/** All that one page knows of one project; every view of the project shares it. */
 export class Session {
-  constructor(settings: ServerConnection.ISettings) {
-    this.client = new Client(settings);
-    this.stream = new EventStream(this.client);
-    this.system = new SystemModel(this.client);
+  /** @param project '' for the current one, as soon as that is known. */
+  constructor(
+    readonly platform: Platform,
+    project: string
+  ) {
+    this.client = new Client(platform.client.settings, project, () =>
+      this.permissions.refreshSoon()
+    );
+    this.stream = platform.stream;
+    this.system = platform.system;
+    this.permissions = new Permissions(this.client);
     this.datasets = new ListModel(p => operations['datasets.list'](this.client, p), ['dataset']);
+    this.shared = new ListModel(
+      async p =>
+        platform.team
+          ? operations['datasets.list'](this.client, { ...p, shared: true })
+          : { items: [] },
+      ['dataset']
+    );
     this.jobs = new ListModel(
       p => operations['jobs.list'](this.client, p),
       ['job.changed', 'queue']
@@ -37,37 +51,46 @@ export class Session {
   readonly client: Client;
   readonly stream: EventStream;
   readonly system: SystemModel;
+  readonly permissions: Permissions;
   readonly datasets: ListModel<Dataset>;
+  /** Datasets of other projects that are shared with this person. */
+  readonly shared: ListModel<Dataset>;
   readonly jobs: ListModel<Job>;
   readonly models: ListModel<Model>;
   readonly endpoints: ListModel<Deployment>;
   readonly schedules: ListModel<Schedule>;
 
-  /** A job came to its end while this page was open. */
-  get jobEnded(): ISignal<this, string> {
-    return this._jobEnded;
+  /** Events of this project. */
+  get received(): ISignal<this, IEvent> {
+    return this._received;
+  }
+
+  /** What is known of the project itself. */
+  get project(): Project | null {
+    return this.platform.projects.items.find(item => item.name === this.client.project) ?? null;
+  }
+
+  /** Somebody else's project, of which only a dataset is shared with this person. */
+  get guest(): boolean {
+    const { loaded, items } = this.platform.projects;
+    return loaded && items.length > 0 && !!this.client.project && !this.project;
+  }
+
+  /** Datasets to train on, those of other projects by their full name. */
+  get inputs(): readonly Dataset[] {
+    const others = this.shared.items.map(item => ({ ...item, name: fullName(item) }));
+    return [...this.datasets.items, ...others];
   }
 
   /** Connect, starting the platform when need be, and keep all lists live. */
   async connect(): Promise<boolean> {
-    if (await this.system.connect()) {
-      if (!this._started) {
-        this._started = true;
-        this.stream.start();
-      }
+    if (await this.platform.connect()) {
+      this.client.project ||= this.platform.home;
+      this._live = true;
       this._refreshAll();
       return true;
     }
     return false;
-  }
-
-  /** Connect only when a platform already runs: looking must not start one. */
-  async join(): Promise<boolean> {
-    try {
-      return (await this.client.running()) && (await this.connect());
-    } catch {
-      return false;
-    }
   }
 
   /** Address of MLflow's own pages, of one run when given. */
@@ -82,39 +105,45 @@ export class Session {
   }
 
   dispose(): void {
-    this.stream.dispose();
-    this.system.dispose();
+    this.stream.received.disconnect(this._onEvent, this);
+    this.stream.connectedChanged.disconnect(this._onConnected, this);
     this._lists.forEach(list => list.dispose());
     Signal.clearData(this);
   }
 
   private get _lists(): readonly { dispose(): void; refreshSoon(): void; hear(e: IEvent): void }[] {
-    return [this.datasets, this.jobs, this.models, this.endpoints, this.schedules];
+    return [
+      this.permissions,
+      this.datasets,
+      this.shared,
+      this.jobs,
+      this.models,
+      this.endpoints,
+      this.schedules
+    ];
   }
 
   private _refreshAll(): void {
     this._lists.forEach(list => list.refreshSoon());
   }
 
+  /** What happened before the stream was there was not heard. */
   private _onConnected(_stream: EventStream, connected: boolean): void {
-    if (connected) {
-      this._refreshAll(); // what happened before the stream was there was not heard
-    } else if (this.system.state === 'ready') {
-      void this.system.connect(); // restarts the platform when it ended
+    if (connected && this._live) {
+      this._refreshAll();
     }
   }
 
   private _onEvent(_stream: EventStream, event: IEvent): void {
-    this._lists.forEach(list => list.hear(event));
-    if (event.topic === 'job.changed') {
-      void this.system.refresh();
-      const state = event.payload?.['state'] as Job['state'] | undefined;
-      if (state && TERMINAL.has(state)) {
-        this._jobEnded.emit(event.subject.replace(/^job\//, ''));
-      }
+    if (event.project === this.client.project && this._live) {
+      this._lists.forEach(list => list.hear(event));
+      this._received.emit(event);
     }
   }
 
-  private readonly _jobEnded = new Signal<this, string>(this);
-  private _started = false;
+  private readonly _received = new Signal<this, IEvent>(this);
+  private _live = false;
 }
+
+/** How a dataset is called outside its project. */
+export const fullName = (dataset: Dataset): string => `${dataset.project}/${dataset.name}`;

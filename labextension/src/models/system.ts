@@ -47,15 +47,14 @@ export class SystemModel {
   }
 
   private async _connect(): Promise<boolean> {
-    this.state = 'starting';
-    this.problem = null;
-    this._changed.emit();
     for (let attempt = 0; attempt < TRIES && !this._disposed; attempt++) {
+      if (this.state !== 'ready' || attempt > 0) {
+        this._tell('starting'); // what is on show stays while it is only asked once more
+      }
       try {
         this.whoami = await operations['system.whoami'](this._client);
-        this._client.project = this.whoami.project;
-        this.state = 'ready';
-        this._changed.emit();
+        this.problem = null;
+        this._tell('ready');
         void this.refresh();
         return true;
       } catch (error) {
@@ -67,9 +66,15 @@ export class SystemModel {
       const wait = RETRY_MS[Math.min(attempt, RETRY_MS.length - 1)] ?? 4000;
       await new Promise(resolve => setTimeout(resolve, wait));
     }
-    this.state = 'unavailable';
-    this._changed.emit();
+    this._tell('unavailable');
     return false;
+  }
+
+  private _tell(state: SystemModel['state']): void {
+    if (this.state !== state || state !== 'starting') {
+      this.state = state;
+      this._changed.emit();
+    }
   }
 
   private readonly _changed = new Signal<this, void>(this);

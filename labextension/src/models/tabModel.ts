@@ -23,7 +23,7 @@ export abstract class TabModel {
       this.tell();
       return;
     }
-    this.session.stream.received.connect(this._onEvent, this);
+    this.session.received.connect(this._onEvent, this);
     this.session.stream.connectedChanged.connect(this._onConnected, this);
     await this.refresh();
   }
@@ -39,7 +39,7 @@ export abstract class TabModel {
   }
 
   dispose(): void {
-    this.session.stream.received.disconnect(this._onEvent, this);
+    this.session.received.disconnect(this._onEvent, this);
     this.session.stream.connectedChanged.disconnect(this._onConnected, this);
     Signal.clearData(this);
   }

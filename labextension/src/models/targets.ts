@@ -1,5 +1,7 @@
-/** Things that can be opened, whoever asks for it. */
-export type Target =
+/** Things that can be opened, whoever asks for it; of the current project where none is named. */
+export type Target = { project?: string } & Thing;
+
+type Thing =
   | { kind: 'dataset'; name: string; version?: number }
   | { kind: 'job'; id: string }
   | { kind: 'model'; name: string }
@@ -10,7 +12,11 @@ export type Target =
   | { kind: 'run'; run: string }
   | { kind: 'schedule'; id: string }
   | { kind: 'plan'; path?: string }
-  | { kind: 'compute' };
+  | { kind: 'compute' }
+  | { kind: 'projects' }
+  | { kind: 'members' }
+  | { kind: 'access'; name: string }
+  | { kind: 'admin'; part?: string };
 
 const NODE = /^dlsys:\/\/[^/]+\/([a-z_-]+)\/(.+?)(?:@v?([^@]+))?$/;
 

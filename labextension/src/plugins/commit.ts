@@ -20,6 +20,7 @@ export const commitPlugin: JupyterFrontEndPlugin<void> = {
       label: dlsys.trans.__('Commit Data…'),
       caption: dlsys.trans.__('A file becomes a version of a dataset'),
       icon: spreadsheetIcon,
+      needs: 'datasets.commit',
       args: { path: 'string', dataset: 'string' },
       key: args => `${text(args['path'])}|${text(args['dataset'])}`,
       title: () => dlsys.trans.__('Commit data'),

@@ -5,9 +5,11 @@ import { IDefaultFileBrowser } from '@jupyterlab/filebrowser';
 import { INotebookTracker } from '@jupyterlab/notebook';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
+import { IStateDB } from '@jupyterlab/statedb';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 
 import { CommandIDs } from '../commands';
+import type { Platform } from '../models/platform';
 import type { Target } from '../models/targets';
 import { IDlsys } from '../tokens';
 import type { IContext } from '../widgets/context';
@@ -23,8 +25,13 @@ const COMMANDS: Record<Target['kind'], string> = {
   commit: CommandIDs.commit,
   schedule: CommandIDs.openSchedule,
   plan: CommandIDs.schedule,
-  compute: CommandIDs.openCompute
+  compute: CommandIDs.openCompute,
+  admin: CommandIDs.openAdmin,
+  projects: CommandIDs.switchProject,
+  members: CommandIDs.openMembers,
+  access: CommandIDs.openAccess
 };
+const PROJECT = 'jupyter-dlsys:project';
 const JOIN_DELAY_MS = 1500;
 
 /** Provides IDlsys, and joins a platform that already runs, so that its jobs are seen. */
@@ -39,7 +46,8 @@ export const corePlugin: JupyterFrontEndPlugin<IDlsys> = {
     IThemeManager,
     IRenderMimeRegistry,
     INotebookTracker,
-    IDefaultFileBrowser
+    IDefaultFileBrowser,
+    IStateDB
   ],
   activate: (
     app: JupyterFrontEnd,
@@ -48,35 +56,54 @@ export const corePlugin: JupyterFrontEndPlugin<IDlsys> = {
     themes: IThemeManager | null,
     rendermime: IRenderMimeRegistry | null,
     notebooks: INotebookTracker | null,
-    browser: IDefaultFileBrowser | null
+    browser: IDefaultFileBrowser | null,
+    state: IStateDB | null
   ): IDlsys => {
     const trans = (translator ?? nullTranslator).load('jupyter_dlsys');
     const used = new PromiseDelegate<IContext>();
-    let made: Promise<IContext> | null = null;
+    let made: Promise<(project?: string) => IContext> | null = null;
+    let platform: Platform | null = null;
     const open = (target: Target): void => void app.commands.execute(COMMANDS[target.kind], target);
-    const make = async (): Promise<IContext> => {
-      const [{ Session }, doors] = await Promise.all([
-        import('../models/session'),
-        import('./doors')
+    const make = async (): Promise<(project?: string) => IContext> => {
+      const [models, doors, remembered] = await Promise.all([
+        import('../models/platform'),
+        import('./doors'),
+        state?.fetch(PROJECT).catch(() => null)
       ]);
       const copy = (text: string): void => {
         Clipboard.copyToSystem(text);
         Notification.info(trans.__('Copied'), { autoClose: 1500 });
       };
-      const context: IContext = {
-        session: new Session(app.serviceManager.serverSettings),
+      const all = new models.Platform(
+        app.serviceManager.serverSettings,
+        typeof remembered === 'string' ? remembered : '',
+        project => void state?.save(PROJECT, project)
+      );
+      platform = all;
+      const shared = {
+        platform: all,
         trans,
         themes,
         rendermime,
         contents: app.serviceManager.contents,
-        open,
         copy,
         ...doors.makeDoors(app, trans, notebooks, browser, copy)
       };
-      used.resolve(context);
-      return context;
+      const contextOf = (project?: string): IContext => {
+        const session = project ? all.session(project) : all.current;
+        const of = (target: Target): Target => ({ project: session.client.project, ...target });
+        return { ...shared, session, open: target => open(of(target)) };
+      };
+      used.resolve(contextOf());
+      return contextOf;
     };
-    const dlsys: IDlsys = { trans, used: used.promise, open, context: () => (made ??= make()) };
+    const dlsys: IDlsys = {
+      trans,
+      used: used.promise,
+      open,
+      context: async project => (await (made ??= make()))(project),
+      whyNot: operation => platform?.current.permissions.whyNot(operation) ?? ''
+    };
     void app.restored.then(() => joinLater(dlsys, settings));
     return dlsys;
   }
@@ -90,6 +117,6 @@ async function joinLater(dlsys: IDlsys, registry: ISettingRegistry | null): Prom
   }
   // after the start has settled: looking for jobs may never make Lab slower to appear
   await new Promise(resolve => setTimeout(resolve, JOIN_DELAY_MS));
-  const { session } = await dlsys.context();
-  await (when === 'always' ? session.connect() : session.join());
+  const { platform, session } = await dlsys.context();
+  await (when === 'always' ? session.connect() : platform.join());
 }

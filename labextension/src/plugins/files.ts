@@ -27,7 +27,8 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
     const describedBy = { args: { type: 'object', properties: {} } };
     app.commands.addCommand(CommandIDs.submitFile, {
       label: trans.__('Run as Job…'),
-      caption: trans.__('Train with this file on the system'),
+      caption: () => dlsys.whyNot('jobs.submit') || trans.__('Train with this file on the system'),
+      isEnabled: () => !dlsys.whyNot('jobs.submit'),
       icon: dlsysIcon,
       describedBy,
       isVisible: () => chosen(SOURCE) !== null,
@@ -35,7 +36,10 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
     });
     app.commands.addCommand(CommandIDs.scheduleFile, {
       label: trans.__('Schedule…'),
-      caption: trans.__('Run this file again and again, at times you choose'),
+      caption: () =>
+        dlsys.whyNot('schedules.create') ||
+        trans.__('Run this file again and again, at times you choose'),
+      isEnabled: () => !dlsys.whyNot('schedules.create'),
       icon: historyIcon,
       describedBy,
       isVisible: () => chosen(SOURCE) !== null,
@@ -43,7 +47,9 @@ export const filesPlugin: JupyterFrontEndPlugin<void> = {
     });
     app.commands.addCommand(CommandIDs.commitFile, {
       label: trans.__('Commit as Dataset…'),
-      caption: trans.__('Make a version of a dataset of this file'),
+      caption: () =>
+        dlsys.whyNot('datasets.commit') || trans.__('Make a version of a dataset of this file'),
+      isEnabled: () => !dlsys.whyNot('datasets.commit'),
       icon: dlsysIcon,
       describedBy,
       isVisible: () => chosen(DATA) !== null,

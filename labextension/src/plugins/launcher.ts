@@ -22,9 +22,14 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
     app.commands.addCommand(CommandIDs.openRun, {
       label: trans.__('Open MLflow'),
       caption: trans.__('Runs and experiments in the MLflow pages'),
-      describedBy: { args: { type: 'object', properties: { run: { type: 'string' } } } },
+      describedBy: {
+        args: {
+          type: 'object',
+          properties: { run: { type: 'string' }, project: { type: 'string' } }
+        }
+      },
       execute: async args => {
-        const { session } = await dlsys.context();
+        const { session } = await dlsys.context(args['project'] as string | undefined);
         if (await session.connect()) {
           window.open(session.mlflowUrl(args['run'] as string | undefined), '_blank', 'noopener');
         }
@@ -33,12 +38,15 @@ export const launcherPlugin: JupyterFrontEndPlugin<void> = {
     const category = trans.__('DL System');
     const commands = [
       CommandIDs.openPanel,
+      CommandIDs.switchProject,
+      CommandIDs.openMembers,
       CommandIDs.commit,
       CommandIDs.submit,
       CommandIDs.runNotebook,
       CommandIDs.schedule,
       CommandIDs.scheduleNotebook,
       CommandIDs.openCompute,
+      CommandIDs.openAdmin,
       CommandIDs.openRun
     ];
     commands.forEach(command => palette?.addItem({ command, category }));

@@ -14,20 +14,26 @@ export const notebookPlugin: JupyterFrontEndPlugin<void> = {
   requires: [IDlsys],
   optional: [INotebookTracker],
   activate: (app: JupyterFrontEnd, dlsys: IDlsys, notebooks: INotebookTracker | null) => {
+    const { trans } = dlsys;
+    const may = (needs: string): boolean => !!notebooks?.currentWidget && !dlsys.whyNot(needs);
     app.commands.addCommand(CommandIDs.scheduleNotebook, {
-      label: dlsys.trans.__('Schedule…'),
-      caption: dlsys.trans.__('Run this notebook again and again, at times you choose'),
+      label: trans.__('Schedule…'),
+      caption: () =>
+        dlsys.whyNot('schedules.create') ||
+        trans.__('Run this notebook again and again, at times you choose'),
       icon: historyIcon,
       describedBy: { args: { type: 'object', properties: {} } },
-      isEnabled: () => !!notebooks?.currentWidget,
+      isEnabled: () => may('schedules.create'),
       execute: () => dlsys.open({ kind: 'plan', path: notebooks?.currentWidget?.context.path })
     });
     app.commands.addCommand(CommandIDs.runNotebook, {
-      label: dlsys.trans.__('Run as Job…'),
-      caption: dlsys.trans.__('Save this notebook and run a copy of it on the system'),
+      label: trans.__('Run as Job…'),
+      caption: () =>
+        dlsys.whyNot('jobs.submit') ||
+        trans.__('Save this notebook and run a copy of it on the system'),
       icon: dlsysIcon,
       describedBy: { args: { type: 'object', properties: {} } },
-      isEnabled: () => !!notebooks?.currentWidget,
+      isEnabled: () => may('jobs.submit'),
       execute: () => dlsys.open({ kind: 'submit', path: notebooks?.currentWidget?.context.path })
     });
   }

@@ -24,10 +24,13 @@ export const notificationsPlugin: JupyterFrontEndPlugin<void> = {
       read();
       settings.changed.connect(read);
     });
-    void dlsys.used.then(({ session }) => {
-      session.jobEnded.connect(async (_session, id) => {
+    void dlsys.used.then(({ platform }) => {
+      platform.jobEnded.connect(async (_platform, ended) => {
         if (wanted !== 'none') {
-          tell(dlsys, await session.job(id), wanted);
+          const job = await platform.session(ended.project).job(ended.job);
+          if (job.owner === platform.system.whoami?.name) {
+            tell(dlsys, job, wanted); // of colleagues' jobs the panel tells
+          }
         }
       });
     });
@@ -41,11 +44,14 @@ function tell(dlsys: IDlsys, job: Job, wanted: Wanted): void {
     return;
   }
   const actions = [
-    { label: trans.__('Open job'), callback: () => dlsys.open({ kind: 'job', id: job.id }) }
+    {
+      label: trans.__('Open job'),
+      callback: () => dlsys.open({ kind: 'job', id: job.id, project: job.project })
+    }
   ];
   const model = job.models?.[0]?.split('@')[0];
   if (model) {
-    const callback = (): void => dlsys.open({ kind: 'model', name: model });
+    const callback = (): void => dlsys.open({ kind: 'model', name: model, project: job.project });
     actions.push({ label: trans.__('Open model'), callback });
   }
   const text = good ? trans.__('%1 is done', job.name) : trans.__('%1: %2', job.name, job.reason);

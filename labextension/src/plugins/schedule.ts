@@ -21,6 +21,7 @@ export const schedulePlugin: JupyterFrontEndPlugin<void> = {
       label: trans.__('Schedule a Notebook…'),
       caption: trans.__('Run it again and again, at times you choose'),
       icon: historyIcon,
+      needs: 'schedules.create',
       args: { path: 'string' },
       key: args => path(args),
       title: () => trans.__('Schedule'),

@@ -27,6 +27,9 @@ export const sidebarPlugin: JupyterFrontEndPlugin<void> = {
       ]);
       return new SidebarView(context);
     });
+    void dlsys.used.then(({ platform }) => {
+      platform.switched.connect(() => void panel.renew());
+    });
     panel.title.icon = dlsysIcon;
     panel.title.caption = trans.__('DL System: data, jobs, models');
     panel.node.setAttribute('role', 'region');

@@ -36,13 +36,20 @@ export const statusPlugin: JupyterFrontEndPlugin<void> = {
       const update = (): void => {
         button.textContent = words(context);
       };
-      context.session.jobs.changed.connect(update);
-      context.session.system.changed.connect(update);
+      const { platform } = context;
+      const follow = (): void => void platform.current.jobs.changed.connect(update);
+      follow();
+      platform.switched.connect(() => {
+        follow();
+        update();
+      });
+      platform.system.changed.connect(update);
     });
   }
 };
 
-function words({ session, trans }: IContext): string {
+function words({ platform, trans }: IContext): string {
+  const session = platform.current;
   if (session.system.state !== 'ready' || session.system.workers.length === 0) {
     return session.system.state === 'starting'
       ? trans.__('DL System starting…')

@@ -20,6 +20,7 @@ export const submitPlugin: JupyterFrontEndPlugin<void> = {
       label: dlsys.trans.__('Run a Notebook as a Job…'),
       caption: dlsys.trans.__('Train on the system, not in this kernel'),
       icon: notebookIcon,
+      needs: 'jobs.submit',
       args: { path: 'string', dataset: 'string' },
       key: args => `${text(args['path'])}|${text(args['dataset'])}`,
       title: () => dlsys.trans.__('Run as a job'),

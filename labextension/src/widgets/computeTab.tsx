@@ -27,6 +27,7 @@ export class ComputeTab extends TabView<ComputeModel> {
         queue={model.queue}
         jobs={model.jobs}
         usage={model.usage}
+        limits={model.limits}
         idle={this._kernels.items}
         kernels={this._kernels.total}
         onShutDown={id => this._kernels.shutDown(id)}

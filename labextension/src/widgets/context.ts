@@ -5,6 +5,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 
 import type { Fix, Place } from '../api/types';
 import type { IKernels } from '../models/kernelsModel';
+import type { Platform } from '../models/platform';
 import type { Session } from '../models/session';
 import type { Target } from '../models/targets';
 
@@ -20,8 +21,9 @@ export interface IDocuments {
   mend(path: string, place: Place, fix: Fix): Promise<void>;
 }
 
-/** What the application gives to our widgets; they know no application. */
+/** What the application gives to our widgets of one project; they know no application. */
 export interface IContext {
+  platform: Platform;
   session: Session;
   trans: TranslationBundle;
   themes: IThemeManager | null;

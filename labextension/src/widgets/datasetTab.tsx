@@ -36,6 +36,7 @@ export class DatasetTab extends View {
           model.dataset ? (
             <DatasetView
               dataset={model.dataset}
+              policy={model.policy}
               history={model.history}
               more={!!model.more}
               selected={model.selected}

@@ -47,9 +47,8 @@ export class JobTab extends TabView<JobModel> {
 
   private _onChanged(): void {
     const name = this.model.job?.name;
-    const title = this.parent?.title;
-    if (name && title) {
-      title.label = name;
+    if (name) {
+      this.rename(name);
     }
   }
 }

@@ -9,6 +9,20 @@ export class SidebarShell extends Panel {
     this.addClass('jp-dlsys-Shell');
   }
 
+  /** Show what another project has. */
+  async renew(): Promise<void> {
+    if (!this._loading) {
+      return;
+    }
+    const next = await this._load();
+    const held = this.node.contains(document.activeElement);
+    [...this.widgets].forEach(widget => widget.dispose());
+    this.addWidget(next);
+    if (held) {
+      next.node.focus();
+    }
+  }
+
   protected override onAfterShow(): void {
     this._fill();
   }

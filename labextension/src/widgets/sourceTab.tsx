@@ -23,7 +23,9 @@ export abstract class SourceTab extends View {
   ) {
     super(context);
     const { session } = context;
-    [session.datasets, session.jobs, session.system].forEach(model => this.follow(model));
+    [session.datasets, session.shared, session.jobs, session.system].forEach(model =>
+      this.follow(model)
+    );
     void this._open();
   }
 
@@ -67,7 +69,7 @@ export abstract class SourceTab extends View {
       problem: this._problem,
       revision: this._revision,
       modules: (this._source?.modules ?? []).map(module => module.path),
-      datasets: session.datasets.items,
+      datasets: session.inputs,
       jobs: session.jobs.items.filter(job => !TERMINAL.has(job.state)),
       gpus: session.system.workers.reduce((sum, worker) => sum + worker.gpus.length, 0),
       guess: name => guessInput(this._source?.source.content ?? '', name),

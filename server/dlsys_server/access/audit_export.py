@@ -17,7 +17,7 @@ MEDIA: dict[AuditFormat, str] = {
     "csv": "text/csv; charset=utf-8",
 }
 NAMES = [column.key for column in AuditRow.__table__.columns]
-FORMULA = ("=", "+", "-", "@")
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def lines(format: AuditFormat, batches: Iterable[list[Row]]) -> Iterator[bytes]:

@@ -9,7 +9,9 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
 from dlsys_server.api.problems import status_of
+from dlsys_server.core.errors import DlsysError
 from dlsys_server.core.logs import request_id
+from dlsys_server.core.places import Elsewhere
 from jupyter_dlsys.contract.access import Outcome
 
 from .audit_chain import Entry
@@ -20,15 +22,22 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 READS_THAT_COUNT = frozenset({"datasets.export", "audit.export"})
 """Reads that take data out of the platform."""
 QUESTIONS = frozenset(
-    {"jobs.inspect", "jobs.preflight", "schedules.explain", "deployments.predict"}
+    {
+        *("jobs.inspect", "jobs.preflight", "schedules.explain", "deployments.predict"),
+        *("agents.poll", "agents.send"),
+    }
 )
-"""Operations that change nothing, though their bodies make them POST."""
+"""Operations that change nothing, though their bodies make them POST; and what an agent says all
+the time about a job that it has taken, which is recorded."""
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class AuditedRoute(APIRoute):
     """A route whose operation is recorded: RoomRouter makes no other."""
+
+    async def admit(self, request: Request) -> None:
+        """Refuse a caller before anything is read of the body."""
 
     def get_route_handler(self) -> Handler:
         """The handler with the recording around it."""
@@ -37,7 +46,10 @@ class AuditedRoute(APIRoute):
 
         async def audited(request: Request) -> Response:
             try:
+                await self.admit(request)
                 response = await handle(request)
+            except Elsewhere as other:  # which records it
+                return await _elsewhere(request, operation, other.place)
             except Exception as error:
                 await _keep(request, operation, *status_of(error))
                 raise
@@ -45,6 +57,15 @@ class AuditedRoute(APIRoute):
             return response
 
         return audited
+
+
+async def _elsewhere(request: Request, operation: str, place: str) -> Response:
+    try:
+        answer: Response = await request.app.state.forwarder.forward(request, place)
+    except DlsysError as error:
+        await _keep(request, operation, *status_of(error))
+        raise
+    return answer
 
 
 async def _keep(request: Request, operation: str, status: int, code: str) -> None:
@@ -114,8 +135,11 @@ def outcome_of(status: int, code: str) -> Outcome:
 
 def _source(request: Request) -> str:
     """The other end of the connection; a socket of this machine has no address."""
+    if passed_on := request.app.state.forwarder.source(request):
+        return str(passed_on)
     return request.client.host if request.client and request.client.host else "local"
 
 
 def _detail(principal: Principal) -> Mapping[str, str | int]:
-    return {"job": principal.job_id} if principal.job_id else {}
+    about = {"job": principal.job_id, "token": principal.token_id}
+    return {key: value for key, value in about.items() if value}

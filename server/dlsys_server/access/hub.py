@@ -52,7 +52,7 @@ class Hub:
         """
         if not token.isascii() or not token.isprintable() or " " in token:
             return None
-        told = self._get("/user", {"Authorization": f"token {token}"})
+        told = self._get("/user", {"Authorization": f"token {token}"}, (401, 403, 404))
         if told is None:
             return None
         scopes = set(told.get("scopes") or ())
@@ -68,13 +68,18 @@ class Hub:
         Raises:
             Unavailable: the hub does not answer.
         """
-        told = self._get(f"/users/{quote(user, safe='')}", self._own)
+        told = self._get(f"/users/{quote(user, safe='')}", self._own, (404,))
         return None if told is None else tuple(told.get("groups") or ())
 
-    def _get(self, path: str, headers: dict[str, str]) -> dict[str, Any] | None:
+    def _get(
+        self, path: str, headers: dict[str, str], nothing: tuple[int, ...]
+    ) -> dict[str, Any] | None:
+        """What the hub says; None for the `nothing` statuses. That it does not take our own token
+        is no answer about anybody.
+        """
         try:
             answer = self._http.get(path, headers=headers)
-            if answer.status_code in (401, 403, 404):
+            if answer.status_code in nothing:
                 return None
             answer.raise_for_status()
             found: dict[str, Any] = answer.json()

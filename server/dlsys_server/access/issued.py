@@ -11,13 +11,14 @@ from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 
 from . import tokens
-from .principals import Principal
+from .principals import NONE, Principal
 from .scopes import Scope, expand
 from .tables import TokenRow
 
 USED = timedelta(minutes=1)
 JOB = expand(frozenset({Scope.JOB}))
-PREDICT = expand(frozenset({Scope.PREDICT}))
+ENDPOINT = "deployment/"
+"""Before an endpoint's name: what a token is for that opens only this endpoint."""
 
 
 class Issued:
@@ -29,7 +30,7 @@ class Issued:
     def identify(self, token: str, owner: Callable[[str], Principal | None]) -> Principal | None:
         """The token's principal; None when it is not valid.
 
-        A program's key is worth no more than its owner: `owner` says what that person may do now.
+        A program may no more than the token's owner: `owner` says what that person may do now.
         """
         with self._database.read() as session:
             row = tokens.find(session, token)
@@ -37,11 +38,11 @@ class Issued:
             return None
         if row.kind == "job":
             return _job(row)
-        person = owner(row.owner)
-        if person is None or not person.may(Scope.PREDICT, row.project):
+        rights = power(row, owner(row.owner))
+        if not rights:
             return None
         self._note_use(row)
-        return _program(row)
+        return _program(row, rights)
 
     def _note_use(self, row: TokenRow) -> None:
         now = clock.now()
@@ -49,6 +50,27 @@ class Issued:
             return
         with self._database.write() as session:
             session.execute(update(TokenRow).where(TokenRow.id == row.id).values(last_used_at=now))
+
+
+def scopes_of(row: TokenRow) -> frozenset[Scope]:
+    """What a program's token was made for."""
+    return frozenset(Scope(name) for name in row.properties.get("scopes", ()))
+
+
+def endpoint_of(row: TokenRow) -> str | None:
+    """The one endpoint that a program's token opens; None: it is not bound to one."""
+    return row.subject.removeprefix(ENDPOINT) if row.subject.startswith(ENDPOINT) else None
+
+
+def power(row: TokenRow, owner: Principal | None) -> frozenset[Scope]:
+    """What a program may do now: what its token was made for and its owner may do; maybe nothing.
+
+    Args:
+        row: of the token.
+        owner: as what they are now; None: they have no account any more.
+    """
+    held = NONE if owner is None else owner.rights.get(row.project, NONE)
+    return expand(scopes_of(row) & held) & held
 
 
 def _job(row: TokenRow) -> Principal:
@@ -63,12 +85,14 @@ def _job(row: TokenRow) -> Principal:
     )
 
 
-def _program(row: TokenRow) -> Principal:
+def _program(row: TokenRow, rights: frozenset[Scope]) -> Principal:
     return Principal.of(
-        f"{row.name} ({row.owner})",
+        row.owner,
         "service",
         row.project,
         (row.project,),
-        PREDICT,
-        deployment=row.subject.removeprefix("deployment/"),
+        rights,
+        deployment=endpoint_of(row),
+        token_id=row.id,
+        acting=f"program {row.name}",
     )

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from dlsys_server.core.errors import Forbidden, NotFound
+from jupyter_dlsys.contract.access import Role
 
-from .scopes import JOB_OPERATIONS, OPERATIONS, Scope
+from .roles import ROLES, strongest
+from .scopes import JOB_OPERATIONS, OPERATIONS, SHARED_OPERATIONS, Scope
 
 DEFAULT_PROJECT = "default"
 NONE: frozenset[Scope] = frozenset()
@@ -20,7 +22,9 @@ class Principal:
 
     `scopes` is what the token may at most do; `rights` what the caller may do in each project.
     `acting` is who sits at the server that the token belongs to, as that server says, where it is
-    somebody else: what they do is done with the rights, and in the name, of the server's owner.
+    somebody else, or the program that the token was made for: what they do is done with the rights,
+    and in the name, of `name`.
+    `roles` are those in projects where they are known; `groups` the caller's at the hub.
     """
 
     name: str
@@ -31,7 +35,10 @@ class Principal:
     job_id: str | None = None
     run_id: str | None = None
     deployment: str | None = None
+    token_id: str | None = None
     acting: str | None = None
+    roles: Mapping[str, frozenset[Role]] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -60,6 +67,14 @@ class Principal:
         held = self.scopes if project is None else self.rights.get(project, NONE)
         return scope is Scope.OPEN or scope in held
 
+    def roles_in(self, project: str) -> frozenset[Role]:
+        """The caller's roles in a project; where only rights are known, the role that they are."""
+        if project in self.roles or project not in self.rights:
+            return self.roles.get(project, frozenset())
+        held = self.rights[project] | {Scope.OPEN}
+        role = strongest(role for role, scopes in ROLES.items() if scopes <= held)
+        return frozenset() if role is None else frozenset({role})
+
     def check(self, operation: str, project: str | None = None) -> None:
         """Refuse what the caller has no right to.
 
@@ -82,6 +97,17 @@ class Principal:
         """A project one is not in does not exist for one."""
         if project not in self.rights:
             raise no_such_project(project)
+
+    def may_look_into(self, operation: str) -> bool:
+        """Whether an operation may go on in a project that the caller is not in.
+
+        It answers `no_such_project` unless it finds a dataset that is shared with the caller.
+        """
+        return (
+            operation in SHARED_OPERATIONS
+            and self.kind == "user"
+            and self.may(OPERATIONS[operation])
+        )
 
 
 def no_such_project(project: str) -> NotFound:
@@ -108,6 +134,6 @@ class Identity(Protocol):
         """
         ...
 
-    def person(self, name: str) -> Principal | None:
+    def person(self, name: str, fresh: bool = False) -> Principal | None:
         """What a user may do whose token is not here (a schedule's owner); None: nothing."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,18 +19,21 @@ from jupyter_dlsys.contract.access import (
     CreateProjectRequest,
     Member,
     MemberKind,
+    Permission,
     Project,
     Role,
 )
 
 from .principals import Principal, no_such_project
-from .roles import ROLES, strongest, that_allow
-from .scopes import OPERATIONS, Scope
+from .roles import ROLES, strongest
+from .scopes import Scope
+from .standing import Standing
 from .tables import MemberRow, ProjectRow
 
 HASHED = re.compile(r"-[0-9a-f]{10}$")
 PLAIN = re.compile(r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$")
 Rights = Mapping[str, frozenset[Scope]]
+Held = Mapping[str, frozenset[Role]]
 
 
 class ProjectService:
@@ -52,7 +56,11 @@ class ProjectService:
     # -- rights
 
     def rights(self, user: str, groups: Iterable[str], ceiling: frozenset[Scope]) -> Rights:
-        """What a user may do in each project, at most the ceiling.
+        """What a user may do in each project, at most the ceiling."""
+        return rights_of(self.held(user, groups, ceiling), ceiling)
+
+    def held(self, user: str, groups: Iterable[str], ceiling: frozenset[Scope]) -> Held:
+        """The roles of a user in each project.
 
         An administrator of the platform is a maintainer of every shared project; the personal
         project of somebody else exists for nobody.
@@ -66,29 +74,18 @@ class ProjectService:
         for project in shared:
             held.setdefault(project, set()).add("maintainer")
         held[personal(user)] = {"maintainer"}
-        found = {
-            project: frozenset().union(*(ROLES[role] for role in roles)) & ceiling
-            for project, roles in sorted(held.items())
-        }
-        return {project: scopes for project, scopes in found.items() if scopes - {Scope.OPEN}}
+        return {project: frozenset(roles) for project, roles in held.items()}
+
+    def permissions(self, caller: Principal, project: str) -> builtins.list[Permission]:
+        """What the caller may do in a project, and why not the rest."""
+        return self._standing(caller, project).permissions()
 
     def refusal(self, caller: Principal, operation: str, project: str) -> Forbidden:
         """Why not, and whom to ask: 'needs role data-scientist in vision: ask ann'."""
-        needed = OPERATIONS[operation]
-        wanted = that_allow(needed)
-        if not wanted or needed not in caller.scopes:
-            return Forbidden(
-                f"{operation} needs the right '{needed.value}', which your token does not have.",
-                code="missing-scope",
-                hint="Use a token that has it, or ask an administrator of the platform.",
-            )
-        ask = self.maintainers(project)
-        return Forbidden(
-            f"{operation} needs the role {wanted[0]} in {project}, which {caller.name} "
-            "does not have.",
-            code="missing-scope",
-            hint=f"Ask {' or '.join(ask[:3]) or 'an administrator of the platform'}.",
-        )
+        return self._standing(caller, project).refusal(operation)
+
+    def _standing(self, caller: Principal, project: str) -> Standing:
+        return Standing(caller, project, self.maintainers(project))
 
     def maintainers(self, project: str) -> Sequence[str]:
         """Users who can give roles in a project; groups only where there is nobody by name."""
@@ -177,7 +174,7 @@ class ProjectService:
             elif row.role != role:
                 _keep_a_maintainer(session, row)
                 row.role, row.added_by, row.added_at = role, caller.name, clock.now()
-            self._tell(session, caller, project, "project.member", {"member": name, "role": role})
+            self._tell_member(session, caller, project, kind, name, role)
         return _member(row)
 
     def remove_member(self, caller: Principal, project: str, kind: MemberKind, name: str) -> None:
@@ -197,7 +194,22 @@ class ProjectService:
                 )
             _keep_a_maintainer(session, row)
             session.delete(row)
-            self._tell(session, caller, project, "project.member", {"member": name, "role": None})
+            self._tell_member(session, caller, project, kind, name, None)
+
+    def _tell_member(
+        self,
+        session: Session,
+        caller: Principal,
+        project: str,
+        kind: MemberKind,
+        name: str,
+        role: Role | None,
+    ) -> None:
+        """To the project, and to the person, who may not hear of the project before or after."""
+        told = {"member": name, "role": role}
+        self._tell(session, caller, project, "project.member", told)
+        if kind == "user":
+            self._tell(session, caller, project, "project.member", told, to=personal(name))
 
     def _tell(
         self,
@@ -205,16 +217,26 @@ class ProjectService:
         caller: Principal,
         project: str,
         topic: str,
-        payload: dict[str, str | None] | None = None,
+        payload: Mapping[str, str | None] | None = None,
+        to: str = "",
     ) -> None:
         self.events.append(
             session,
             topic,
-            project=project,
+            project=to or project,
             subject=f"project/{project}",
             actor=caller.name,
             payload=dict(payload or {}),
         )
+
+
+def rights_of(held: Held, ceiling: frozenset[Scope]) -> Rights:
+    """What roles allow, at most the ceiling; projects without any right are left out."""
+    found = {
+        project: frozenset().union(*(ROLES[role] for role in roles)) & ceiling
+        for project, roles in sorted(held.items())
+    }
+    return {project: scopes for project, scopes in found.items() if scopes - {Scope.OPEN}}
 
 
 def personal(user: str) -> str:

@@ -14,10 +14,12 @@ from jupyter_dlsys.contract.access import (
     Member,
     MemberKind,
     MemberRequest,
+    Permission,
     Project,
 )
 from jupyter_dlsys.contract.system import Health, Whoami
 
+from .hearing import Hearing
 from .projects import ProjectService
 from .routing import Caller, RoomRouter, service
 from .scopes import Scope
@@ -62,6 +64,12 @@ def create_project(caller: Caller, projects: Projects, body: CreateProjectReques
 def show_project(project: str, caller: Caller, projects: Projects) -> Project:
     """One project, with the caller's role and rights in it."""
     return projects.show(caller, project)
+
+
+@router.get("/projects/{project}/permissions", operation_id="projects.permissions")
+def permissions(project: str, caller: Caller, projects: Projects) -> list[Permission]:
+    """For each operation whether the caller may, and why not: which role, and whom to ask."""
+    return projects.permissions(caller, project)
 
 
 @router.get("/projects/{project}/members", operation_id="projects.members")
@@ -114,7 +122,8 @@ def events(
     """
     log = request.app.state.events
     readable = caller.projects_with(Scope.READ)
-    wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()))
+    hearing = Hearing(request, caller)
+    wanted = EventFilter(readable, tuple(topics or ()), tuple(subjects or ()), hearing)
     return event_stream(request, log, log.last() if since is None else since, wanted)
 
 

@@ -42,12 +42,19 @@ OPERATIONS: dict[str, Scope] = {
     "projects.list": Scope.READ,
     "projects.create": Scope.ADMIN,
     "projects.show": Scope.READ,
+    "projects.permissions": Scope.READ,
     "projects.members": Scope.READ,
     "projects.add_member": Scope.MANAGE,
     "projects.remove_member": Scope.MANAGE,
+    "tokens.list": Scope.READ,
+    "tokens.issue": Scope.READ,
+    "tokens.revoke": Scope.READ,
     "audit.list": Scope.MANAGE,
     "audit.export": Scope.MANAGE,
     "audit.verify": Scope.ADMIN,
+    "quotas.list": Scope.READ,
+    "quotas.set": Scope.ADMIN,
+    "quotas.unset": Scope.ADMIN,
     "system.workers": Scope.READ,
     "system.events": Scope.READ,
     "system.shutdown": Scope.ADMIN,
@@ -67,6 +74,8 @@ OPERATIONS: dict[str, Scope] = {
     "datasets.diff": Scope.READ,
     "datasets.tag": Scope.WRITE,
     "datasets.untag": Scope.WRITE,
+    "datasets.policy": Scope.READ,
+    "datasets.set_policy": Scope.WRITE,
     "snapshots.create": Scope.READ,
     "snapshots.list": Scope.READ,
     "snapshots.show": Scope.READ,
@@ -85,6 +94,11 @@ OPERATIONS: dict[str, Scope] = {
     "jobs.notebook": Scope.READ,
     "jobs.artifacts": Scope.READ,
     "jobs.artifact": Scope.READ,
+    "agents.poll": Scope.SUBMIT,
+    "agents.take": Scope.SUBMIT,
+    "agents.read": Scope.SUBMIT,
+    "agents.send": Scope.SUBMIT,
+    "agents.finish": Scope.SUBMIT,
     "schedules.list": Scope.READ,
     "schedules.create": Scope.SUBMIT,
     "schedules.explain": Scope.READ,
@@ -111,13 +125,27 @@ OPERATIONS: dict[str, Scope] = {
     "deployments.rollback": Scope.DEPLOY,
     "deployments.undeploy": Scope.DEPLOY,
     "deployments.predict": Scope.PREDICT,
-    "deployments.tokens": Scope.DEPLOY,
-    "deployments.issue_token": Scope.DEPLOY,
-    "deployments.revoke_token": Scope.DEPLOY,
 }
 
 JOB_OPERATIONS = frozenset({"system.whoami", "snapshots.show", "snapshots.chunk"})
 """What a job's token may call besides MLflow; reads are limited to its bound snapshots."""
+
+SHARED_OPERATIONS = frozenset(
+    {
+        "datasets.show",
+        "datasets.history",
+        "datasets.version",
+        "datasets.rows",
+        "datasets.export",
+        "datasets.diff",
+        "datasets.policy",
+        "snapshots.create",
+        "snapshots.list",
+        "snapshots.show",
+        "snapshots.chunk",
+    }
+)
+"""What may be asked of a project that one is not in: about datasets of it that are shared."""
 
 
 def expand(scopes: frozenset[Scope]) -> frozenset[Scope]:

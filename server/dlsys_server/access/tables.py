@@ -37,7 +37,8 @@ class MemberRow(Base):
 
 
 class TokenRow(Base):
-    """A token by its SHA-256: of a job (its own run and inputs) or of a program (one endpoint)."""
+    """A token by its SHA-256: of a job (its own run and inputs), or of a program. A program's has
+    its scopes in `properties`, and as `subject` the one endpoint that it is for, or the project."""
 
     __tablename__ = "token"
 
@@ -52,6 +53,21 @@ class TokenRow(Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
+
+
+class QuotaRow(Base):
+    """What a user or a project may use; name '*': all that have no row of their own."""
+
+    __tablename__ = "quota"
+
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    gpu_hours: Mapped[float | None]
+    jobs: Mapped[int | None]
+    storage_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    endpoints: Mapped[int | None]
+    set_by: Mapped[str] = mapped_column(String(200))
+    set_at: Mapped[datetime]
 
 
 class AuditRow(Base):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
@@ -28,10 +29,14 @@ def issue(
     owner: str,
     project: str,
     subject: str,
-    properties: dict[str, str] | None = None,
+    properties: dict[str, Any] | None = None,
     lifetime: timedelta | None = None,
 ) -> tuple[TokenRow, str]:
-    """Make a token for `subject` ('job/ID', 'deployment/NAME'); the second value is the secret."""
+    """Make a token for `subject` ('job/ID', 'deployment/NAME', 'project/NAME').
+
+    Returns:
+        Its row, and the secret, which is kept nowhere.
+    """
     secret = f"dlsys_{kind}_{secrets.token_urlsafe(32)}"
     row = TokenRow(
         id=new_id(),

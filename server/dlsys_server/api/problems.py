@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from dlsys_server.core.errors import DlsysError
@@ -24,7 +26,24 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(DlsysError, _own)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(OperationalError, _database)
+    app.add_exception_handler(DBAPIError, _database)
+    app.add_exception_handler(PoolTimeout, _database)
+
+
+def document_problems(app: FastAPI) -> None:
+    """Let the OpenAPI document name the media type that problems really have."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        for verbs in document["paths"].values():
+            for verb in verbs.values():
+                problem = verb["responses"].get("default")
+                if problem:
+                    problem["content"] = {MEDIA_TYPE: next(iter(problem["content"].values()))}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 def problem_response(problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -46,9 +65,16 @@ def status_of(error: Exception) -> tuple[int, str]:
         return 400, "invalid-input"
     if isinstance(error, HTTPException):
         return error.status_code, HTTP_CODES.get(error.status_code, "http-error")
-    if isinstance(error, OperationalError):
+    if is_away(error):
         return 503, "database-unavailable"
     return 500, "internal-error"
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database does not answer, or broke off in the middle."""
+    if isinstance(error, DBAPIError):
+        return isinstance(error, OperationalError) or error.connection_invalidated
+    return isinstance(error, PoolTimeout)
 
 
 def error_response(error: DlsysError) -> JSONResponse:
@@ -114,13 +140,15 @@ async def _http(_request: Request, error: Exception) -> JSONResponse:
             status=error.status_code,
             code=HTTP_CODES.get(error.status_code, "http-error"),
             detail=str(error.detail),
-            hint="The API documentation at /api/v1/docs lists all routes.",
+            hint="/api/v1/openapi.json lists all routes.",
         ),
         dict(error.headers or {}),
     )
 
 
 async def _database(_request: Request, error: Exception) -> JSONResponse:
+    if not is_away(error):
+        raise error
     log.error("database unavailable", exc_info=error)
     return problem_response(
         Problem(
@@ -128,7 +156,8 @@ async def _database(_request: Request, error: Exception) -> JSONResponse:
             status=503,
             code="database-unavailable",
             detail="The platform cannot reach its database.",
-            hint="Try again in a moment; nothing was changed by this request.",
+            hint="Try again in a moment. Whether a change was made just before is not known: look "
+            "first, or send it again with the same Idempotency-Key.",
         ),
         {"Retry-After": "2"},
     )

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 
+from dlsys_server.core.errors import DlsysError
 from dlsys_server.core.events import EventFilter, EventLog
 from jupyter_dlsys.contract.base import Event
 
@@ -32,14 +33,17 @@ async def _lines(
     yield f": connected\n\nid: {since}\n\n"
     pinged = time.monotonic()
     stopping = request.app.state.stopping
-    async for batch in log.follow(since, wanted):
-        if batch:
-            yield "".join(_format(event) for event in batch)
-        elif time.monotonic() - pinged > PING_SECONDS:
-            pinged = time.monotonic()
-            yield ": ping\n\n"
-        if stopping.is_set():
-            return
+    try:
+        async for batch in log.follow(since, wanted):
+            if batch:
+                yield "".join(_format(event) for event in batch)
+            elif time.monotonic() - pinged > PING_SECONDS:
+                pinged = time.monotonic()
+                yield ": ping\n\n"
+            if stopping.is_set():
+                return
+    except DlsysError:  # the caller may hear no more; who connects again is told why
+        return
 
 
 def _format(event: Event) -> str:

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from jupyter_dlsys.contract.system import PartHealth, PartState
 
@@ -98,15 +99,18 @@ class Child:
     def _spawn(self) -> None:
         self._log_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._log_file.open("ab") as out:
+            options = {"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out}
             self.process = subprocess.Popen(
                 self._command(),
                 env=self._env(),
                 cwd=self._cwd,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=out,
                 start_new_session=True,
+                **{**options, **self._options()},
             )
+
+    def _options(self) -> dict[str, Any]:
+        """More for Popen, or other than above; for subclasses."""
+        return {}
 
     async def _until_ready(self) -> bool:
         end = asyncio.get_running_loop().time() + self._ready_seconds

@@ -21,6 +21,15 @@ from sqlalchemy.orm import Session
 from .errors import Broken
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+POOL_SECONDS = 20.0
+PATIENCE = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
+"""How long a silent PostgreSQL is waited for: nobody hangs because its machine is gone."""
 _MIGRATION_LOCK = 0x646C7378  # any number, the same for all platforms on one PostgreSQL database
 
 
@@ -31,13 +40,15 @@ class Database:
     each other's connections.
     """
 
-    def __init__(self, url: str, connections: int = 30) -> None:
+    def __init__(self, url: str, connections: int = 30, pool_seconds: float = POOL_SECONDS) -> None:
         self.url = url
         self.is_sqlite = url.startswith("sqlite")
         options: dict[str, Any] = {"pool_pre_ping": not self.is_sqlite, "pool_use_lifo": True}
-        options |= {"pool_size": connections, "max_overflow": 0}
+        options |= {"pool_size": connections, "max_overflow": 0, "pool_timeout": pool_seconds}
         if self.is_sqlite:
             options["connect_args"] = {"timeout": 30, "check_same_thread": False}
+        else:
+            options["connect_args"] = PATIENCE
         self.engine = create_engine(url, **options)
         if self.is_sqlite:
             event.listen(self.engine, "connect", _sqlite_pragmas)

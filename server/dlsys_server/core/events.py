@@ -7,7 +7,7 @@ resumed by sequence number, over restarts too.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,15 +23,20 @@ from .tables import EventRow
 
 POLL_SECONDS = 1.0
 BATCH = 500
+Told = Callable[[list[Event]], list[Event]]
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events a reader wants: of these projects, by topic prefix or by exact subject."""
+    """Which events a reader wants: of these projects, by topic prefix or by exact subject.
+
+    `told` makes of what was found what the reader may hear; it is asked each time.
+    """
 
     projects: tuple[str, ...]
     topics: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
+    told: Told | None = None
 
 
 class EventLog:
@@ -41,7 +46,9 @@ class EventLog:
         self.database = database
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event = asyncio.Event()
-        self.followers = 0
+        self.followers, self.sender = 0, ""
+        self.tell_others: Callable[[], None] = lambda: None
+        """Called after commit: other processes have followers, too."""
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Say on which loop the followers live."""
@@ -74,13 +81,21 @@ class EventLog:
             sqlalchemy_event.listen(session, "after_commit", lambda _s: self.wake(), once=True)
 
     def _serialise(self, session: Session) -> None:
-        """On PostgreSQL, order of commit = order of seq, so that no follower skips a late one."""
+        """On PostgreSQL, order of commit = order of seq, so that no follower skips a late one;
+        and other platforms hear of it with the commit (`core/notices.py`)."""
         if not self.database.is_sqlite and not session.info.get("dlsys_event_lock"):
-            session.execute(text("SELECT pg_advisory_xact_lock(7301)"))
+            told = {"text": f"{self.sender} events"}
+            lock = "SELECT pg_advisory_xact_lock(7301), pg_notify('dlsys', :text)"
+            session.execute(text(lock), told)
             session.info["dlsys_event_lock"] = True
 
     def wake(self) -> None:
-        """Tell all followers to look; callable from any thread."""
+        """Tell all followers to look, here and in other processes; callable from any thread."""
+        self.hear()
+        self.tell_others()
+
+    def hear(self) -> None:
+        """Tell the followers of this process to look; callable from any thread."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._fire)
 
@@ -95,6 +110,10 @@ class EventLog:
 
     def read(self, since: int, wanted: EventFilter, limit: int = BATCH) -> list[Event]:
         """Events after `since`, oldest first."""
+        return self._read(since, wanted, limit)[0]
+
+    def _read(self, since: int, wanted: EventFilter, limit: int) -> tuple[list[Event], int]:
+        """The same, and the last one looked at."""
         query = select(EventRow).where(EventRow.seq > since, EventRow.project.in_(wanted.projects))
         alternatives = [EventRow.topic.startswith(t, autoescape=True) for t in wanted.topics]
         if wanted.subjects:
@@ -103,7 +122,9 @@ class EventLog:
             query = query.where(or_(*alternatives))
         with self.database.read() as session:
             rows = session.scalars(query.order_by(EventRow.seq).limit(limit))
-            return [_to_event(row) for row in rows]
+            found = [_to_event(row) for row in rows]
+        last = found[-1].seq if found else since
+        return (wanted.told(found) if wanted.told else found), last
 
     async def follow(self, since: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
         """Batches of events after `since`, for ever; an empty batch each `POLL_SECONDS` idle."""
@@ -111,10 +132,11 @@ class EventLog:
         try:
             while True:
                 wake = self._wake
-                batch = await asyncio.to_thread(self.read, since, wanted)
+                before = since
+                batch, since = await asyncio.to_thread(self._read, since, wanted, BATCH)
                 if batch:
-                    since = batch[-1].seq
                     yield batch
+                if since > before:
                     continue
                 try:
                     await asyncio.wait_for(wake.wait(), POLL_SECONDS)

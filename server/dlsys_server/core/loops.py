@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -23,6 +24,8 @@ class Loop(ABC):
         self._wake, self._stopping = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
         self.error = ""
+        self.tell_others: Callable[[], None] = lambda: None
+        """Called by `wake`: the loop that has to do the work may be another process's."""
 
     @abstractmethod
     def step(self, woken: bool) -> float:
@@ -41,6 +44,11 @@ class Loop(ABC):
             self._thread.join(self.patience)
 
     def wake(self) -> None:
+        """Do the next round now, here and in other processes."""
+        self.nudge()
+        self.tell_others()
+
+    def nudge(self) -> None:
         """Do the next round now."""
         self._wake.set()
 

@@ -20,6 +20,17 @@ class Settings(BaseSettings):
     home: Path = Field(description="Data folder of the embedded platform. Local disk, not NFS.")
     host: str = Field("127.0.0.1", description="Address for jobs, MLflow clients and programs.")
     port: int = Field(0, description="TCP port; 0 keeps the last one or takes a free one.")
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="Processes of the platform: the first runs jobs, the others answer the API.",
+    )
+    peer_url: str = Field(
+        "",
+        description="Where other platforms on the same PostgreSQL reach this one; empty: its own "
+        "address and port, which does for platforms on one machine.",
+    )
     identity: Literal["embedded", "hub"] = Field(
         "embedded", description="Who may call: this OS user, or users of a JupyterHub."
     )
@@ -62,12 +73,28 @@ class Settings(BaseSettings):
         description="Key of the audit log's hashes, the same for all platform processes, 32 "
         "characters or more; empty: file audit.key in the data folder.",
     )
+    data_key: SecretStr = Field(
+        SecretStr(""),
+        description="Key of the hashes that stand for masked values, the same for all platform "
+        "processes, 32 characters or more; empty: file data.key in the data folder.",
+    )
     database_url: str = Field("", description="SQLAlchemy URL; empty: SQLite in the data folder.")
     database_connections: int = Field(
         30, ge=1, description="Connections to the database that one platform process may open."
     )
     store_url: str = Field("", description="file://… or s3://bucket/prefix; empty: <home>/store.")
     s3_endpoint_url: str = Field("", description="Endpoint of an S3 store that is not AWS.")
+    launcher: Literal["platform", "helper", "agent"] = Field(
+        "platform",
+        description="Who starts jobs: the platform itself, the root helper dlsys-launcher beside "
+        "it, or the agent in the submitter's own Jupyter server.",
+    )
+    launcher_socket: Path = Field(
+        Path("/run/dlsys-launcher/socket"), description="Where the root helper listens."
+    )
+    agent_lost_seconds: float = Field(
+        60, ge=20, description="A job whose agent is silent for so long is lost."
+    )
     executor: Literal["local"] = Field("local", description="Where jobs run.")
     idle_seconds: float = Field(
         900, description="End this long after the last use when nothing runs; 0: never."
@@ -95,10 +122,14 @@ class Settings(BaseSettings):
     job_disk_bytes: int = Field(
         50 * 2**30, description="Bytes that one job may have on the disk; 0: no limit."
     )
-    user_max_jobs: int = Field(0, description="Jobs of one user that run at once; 0: no limit.")
+    user_max_jobs: int = Field(
+        0, description="Jobs of one user that run at once, where no quota says so; 0: no limit."
+    )
     user_max_cpus: float = Field(0, description="CPU slots of one user; 0: no limit.")
     user_max_gpus: int = Field(0, description="GPUs of one user; 0: no limit.")
-    project_max_jobs: int = Field(0, description="Jobs of one project at once; 0: no limit.")
+    project_max_jobs: int = Field(
+        0, description="Jobs of one project at once, where no quota says so; 0: no limit."
+    )
     project_max_gpus: int = Field(0, description="GPUs of one project; 0: no limit.")
     max_upload_bytes: int = Field(20 * 2**30, description="Largest uploaded file.")
     chunk_bytes: int = Field(32 * 2**20, description="Aim for Parquet chunks of this size.")

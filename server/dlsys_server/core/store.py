@@ -267,6 +267,7 @@ def s3_filesystem(s3_endpoint_url: str = "") -> Any:
     import fsspec
 
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
+    options["config_kwargs"] = {"connect_timeout": 5, "read_timeout": 30}
     if s3_endpoint_url:
         options["endpoint_url"] = s3_endpoint_url
     try:

@@ -73,3 +73,21 @@ class LeaseRow(Base):
     holder: Mapped[str] = mapped_column(String(200))
     fence: Mapped[int]
     until: Mapped[datetime]
+
+
+class PlatformRow(Base):
+    """A platform that lives or did until lately: one data folder with its worker. `secret` is the
+    SHA-256 of its operator's token, which counts at the others, too."""
+
+    __tablename__ = "platform"
+
+    worker: Mapped[str] = mapped_column(String(200), primary_key=True)
+    tag: Mapped[str] = mapped_column(String(8))
+    name: Mapped[str] = mapped_column(String(200))
+    url: Mapped[str] = mapped_column(String(500))
+    secret: Mapped[str] = mapped_column(String(64))
+    cpus: Mapped[float]
+    memory_bytes: Mapped[int] = mapped_column(BigInteger)
+    gpus: Mapped[list[Any]]
+    started_at: Mapped[datetime]
+    seen_at: Mapped[datetime]

@@ -11,6 +11,15 @@ from jupyter_dlsys.contract.datasets import Chunk
 BLOCK = 1 << 18
 
 
+MEDIA = {
+    "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
+    "csv": "text/csv; charset=utf-8",
+    "jsonl": "application/jsonl; charset=utf-8",
+}
+"""Media types of files, by their format."""
+
+
 @dataclass(frozen=True)
 class ChunkEntry:
     """A chunk in a manifest: `origin` is the version whose commit brought its rows.

@@ -56,14 +56,14 @@ class Rows:
 
 @dataclass
 class Draft:
-    """A version that is ready to be made visible."""
+    """A version that is ready to be made visible; its new chunks with their sizes."""
 
     root: manifest.Root
     manifest: str
     statistics: str
     rows_added: int
     rows_removed: int
-    new_chunks: list[str] = field(default_factory=list)
+    new_chunks: dict[str, int] = field(default_factory=dict)
 
 
 def read_files(
@@ -229,7 +229,7 @@ def _draft(
         statistics=statistics.save(store, profile),
         rows_added=added,
         rows_removed=removed,
-        new_chunks=list(dict.fromkeys(e.sha256 for e in new)),
+        new_chunks={e.sha256: e.bytes for e in new},
     )
 
 

@@ -41,15 +41,17 @@ class SplitHasher:
 
 
 def content_hash(
-    schema: pa.Schema, labels: list[str], splits: list[tuple[str, SplitHasher]]
+    schema: pa.Schema, labels: list[str], splits: list[tuple[str, SplitHasher]], view: str = ""
 ) -> str:
-    """'sha256:…' of the whole."""
+    """'sha256:…' of the whole, and of what a policy masked or left out, if it did."""
     found = {
         "format": FORMAT,
         "columns": [[f.name, type_name(f.type)] for f in schema],
         "labels": labels,
         "splits": [[name, hasher.rows, hasher.digests()] for name, hasher in splits],
     }
+    if view:
+        found["view"] = view
     text = json.dumps(found, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,23 +26,64 @@ from .sketches import Hashes, hash_values, mix
 from .statistics import Profile
 from .versions import State
 
+if TYPE_CHECKING:
+    from .lenses import Lens
+
 SAMPLES = 20
 MISSING = np.uint64(0x5EED0FA110F17)
 
 
 @dataclass
-class _Side:
-    """The chunks that only one version has, as rows of `schema` (the columns of both)."""
+class Side:
+    """A version as the caller sees it, for a comparison. `lens` None: all of it."""
 
     store: ObjectStore
     state: State
+    lens: Lens | None
+    profile: Profile
+    labels: list[str]
+
+    @classmethod
+    def whole(cls, store: ObjectStore, state: State) -> Side:
+        """Without anything masked or left out."""
+        row = state.version
+        profile = Profile() if row is None else statistics.load(store, row.statistics)
+        return cls(store, state, None, profile, state.root.labels)
+
+    @property
+    def columns(self) -> list[Column]:
+        """The schema as it is shown."""
+        return self.state.columns if self.lens is None else self.lens.columns
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The same for Arrow."""
+        return kinds.unpack_schema(self.state.root.arrow) if self.lens is None else self.lens.schema
+
+    def public(self) -> Statistics:
+        """Statistics as they are shown."""
+        size = self.state.root.bytes if self.lens is None else 0
+        return statistics.public(self.profile, self.columns, self.labels, size)
+
+    def label_counts(self) -> dict[str, int]:
+        """Rows of each label."""
+        has_labels = any(c.role == "label" for c in self.columns)
+        return self.profile.label_counts() if has_labels else {}
+
+
+@dataclass
+class _Part:
+    """The chunks that only one version has, as rows of `schema` (the columns of both)."""
+
+    side: Side
     schema: pa.Schema
     entries: list[ChunkEntry]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        own = kinds.unpack_schema(self.state.root.arrow)
+        own, lens = kinds.unpack_schema(self.side.state.root.arrow), self.side.lens
         for entry in self.entries:
-            yield from read_chunk(self.store, entry, own)
+            for batch in read_chunk(self.side.store, entry, own):
+                yield batch if lens is None else lens.apply(batch)
 
     def hashes(self) -> Hashes:
         parts = [row_hashes(batch, self.schema) for batch in self.batches()]
@@ -61,38 +102,37 @@ class _Side:
                 if wanted[int(hashes[row])] > 0 and len(found) + len(rows) < SAMPLES:
                     wanted[int(hashes[row])] -= 1
                     rows.append(row)
-            found += preview.to_json(batch.take(pa.array(rows, pa.int64())), self.state.columns)
+            found += preview.to_json(batch.take(pa.array(rows, pa.int64())), self.side.columns)
         return found
 
 
-def diff(store: ObjectStore, base: State, target: State) -> Diff:
+def diff(base: Side, target: Side) -> Diff:
     """From `base` to `target`."""
-    old, new = _sides(store, base, target)
+    old, new = _parts(base, target)
     gone, come = _difference(old.hashes(), new.hashes())
-    before, after = _profile(store, base), _profile(store, target)
     return Diff(
-        dataset=target.dataset.name,
-        base=base.number,
-        target=target.number,
+        dataset=target.state.dataset.name,
+        base=base.state.number,
+        target=target.state.number,
         rows_added=sum(come.values()),
         rows_removed=sum(gone.values()),
         schema_changes=_schema_changes(base.columns, target.columns),
-        label_changes=_label_changes(before, after, base, target),
-        statistics_before=_public(before, base),
-        statistics_after=_public(after, target),
+        label_changes=_label_changes(base, target),
+        statistics_before=base.public(),
+        statistics_after=target.public(),
         added=new.samples(come),
         removed=old.samples(gone),
     )
 
 
-def _sides(store: ObjectStore, base: State, target: State) -> tuple[_Side, _Side]:
-    old = [entry for _, entry in manifest.chunks(store, base.root)]
-    new = [entry for _, entry in manifest.chunks(store, target.root)]
+def _parts(base: Side, target: Side) -> tuple[_Part, _Part]:
+    old = [entry for _, entry in manifest.chunks(base.store, base.state.root)]
+    new = [entry for _, entry in manifest.chunks(target.store, target.state.root)]
     shared = Counter(e.sha256 for e in old) & Counter(e.sha256 for e in new)
-    schema = _both(kinds.unpack_schema(base.root.arrow), kinds.unpack_schema(target.root.arrow))
+    schema = _both(base.schema, target.schema)
     return (
-        _Side(store, base, schema, _without(old, shared)),
-        _Side(store, target, schema, _without(new, shared)),
+        _Part(base, schema, _without(old, shared)),
+        _Part(target, schema, _without(new, shared)),
     )
 
 
@@ -168,27 +208,10 @@ def _schema_changes(old: list[Column], new: list[Column]) -> list[ColumnChange]:
     return found
 
 
-def _label_changes(
-    before: Profile, after: Profile, base: State, target: State
-) -> list[LabelChange]:
-    old, new = _labels(before, base), _labels(after, target)
+def _label_changes(base: Side, target: Side) -> list[LabelChange]:
+    old, new = base.label_counts(), target.label_counts()
     return [
         LabelChange(label=label, before=old.get(label, 0), after=new.get(label, 0))
-        for label in dict.fromkeys([*target.root.labels, *base.root.labels])
+        for label in dict.fromkeys([*target.labels, *base.labels])
         if old.get(label, 0) != new.get(label, 0)
     ]
-
-
-def _labels(profile: Profile, state: State) -> dict[str, int]:
-    has_labels = any(c.role == "label" for c in state.columns)
-    return profile.label_counts() if has_labels else {}
-
-
-def _profile(store: ObjectStore, state: State) -> Profile:
-    if state.version is None:
-        return Profile()
-    return statistics.load(store, state.version.statistics)
-
-
-def _public(profile: Profile, state: State) -> Statistics:
-    return statistics.public(profile, state.columns, state.root.labels, state.root.bytes)

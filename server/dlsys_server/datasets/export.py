@@ -7,7 +7,7 @@ import io
 import itertools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pyarrow as pa
@@ -19,15 +19,12 @@ from dlsys_server.core.store import ObjectStore
 from jupyter_dlsys.contract.datasets import ExportFormat
 
 from . import kinds, manifest, preview
-from .chunks import ChunkFile
+from .chunks import MEDIA, ChunkFile
+
+if TYPE_CHECKING:
+    from .lenses import Lens
 
 Batches = Iterator[pa.RecordBatch]
-MEDIA = {
-    "arrow": "application/vnd.apache.arrow.stream",
-    "parquet": "application/vnd.apache.parquet",
-    "csv": "text/csv; charset=utf-8",
-    "jsonl": "application/jsonl; charset=utf-8",
-}
 
 
 def export(
@@ -37,17 +34,18 @@ def export(
     columns: list[str] | None,
     format: ExportFormat,
     title: str,
+    lens: Lens | None = None,
 ) -> ChunkFile:
     """The selected rows in a format. What can be wrong is found before the first byte is sent.
 
     Raises:
         InvalidInput: the filter or a column is wrong, or CSV cannot hold a column.
     """
-    schema = kinds.unpack_schema(root.arrow)
+    schema = kinds.unpack_schema(root.arrow) if lens is None else lens.schema
     schema = pa.schema([schema.field(c.name) for c in preview.chosen(root, columns)])
     if format == "csv":
         _check_csv(schema)
-    batches = preview.scan(store, root, where, columns)
+    batches = preview.scan(store, root, where, columns, lens=lens)
     first = next(batches, None)
     batches = batches if first is None else itertools.chain([first], batches)
     write = WRITERS[format]

@@ -53,15 +53,22 @@ class _Operand:
 
 
 class Filter:
-    """A row filter for data of one schema.
+    """A row filter for data of one schema. `columns` are those that it looks at.
+
+    Args:
+        text: the condition.
+        schema: of the data.
+        masked: columns whose values the caller does not see.
 
     Raises:
-        InvalidInput: the text is not understood, or names a column that is not there.
+        InvalidInput: the text is not understood, or names a column that is masked or not there.
     """
 
-    def __init__(self, text: str, schema: pa.Schema) -> None:
+    def __init__(self, text: str, schema: pa.Schema, masked: frozenset[str] = frozenset()) -> None:
         self.text = text
-        self.expression = _Parser(schema).parse(text)
+        parser = _Parser(schema, masked)
+        self.expression = parser.parse(text)
+        self.columns = frozenset(parser.columns)
         try:
             pa.table(schema.empty_table()).filter(self.expression)
         except (pa.ArrowException, TypeError) as error:
@@ -69,22 +76,25 @@ class Filter:
 
     def matching(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that are selected."""
-        return self._take(batch, self.expression)
+        return self.take(batch, self.expression)
 
     def without(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """The rows that are not selected, those with a missing value among them."""
         selected = pc.coalesce(self.expression, pc.scalar(False))
-        return self._take(batch, ~selected)
+        return self.take(batch, ~selected)
 
-    def _take(self, batch: pa.RecordBatch, expression: pc.Expression) -> pa.RecordBatch:
+    @staticmethod
+    def take(batch: pa.RecordBatch, expression: pc.Expression) -> pa.RecordBatch:
+        """The rows for which an expression holds."""
         table = pa.Table.from_batches([batch]).filter(expression)
         found = table.combine_chunks().to_batches()
         return found[0] if found else batch.slice(0, 0)
 
 
 class _Parser:
-    def __init__(self, schema: pa.Schema) -> None:
-        self._schema = schema
+    def __init__(self, schema: pa.Schema, masked: frozenset[str]) -> None:
+        self._schema, self._masked = schema, masked
+        self.columns: set[str] = set()
 
     def parse(self, text: str) -> pc.Expression:
         if not text.strip():
@@ -199,6 +209,13 @@ class _Parser:
             there = f"Did you mean {' or '.join(near)}?" if near else ""
             names = ", ".join(self._schema.names[:20]) or "none"
             raise _wrong(f"There is no column '{name}'.", there or f"There are: {names}.")
+        if name in self._masked:
+            raise InvalidInput(
+                f"Column '{name}' is masked: you neither see its values nor select by them.",
+                code="column-masked",
+                hint="Leave it out; `dlsys datasets policy` shows who sees it.",
+            )
+        self.columns.add(name)
         return _Operand(pc.field(name), self._schema.field(name).type, name=name)
 
     def _constant(self, node: ast.expr) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -20,22 +21,38 @@ from .expressions import Filter
 from .frozen import Frozen
 from .parquet import ChunkWriter, read_chunk
 
+if TYPE_CHECKING:
+    from .lenses import Lens
+
 
 @dataclass(frozen=True)
 class Selection:
-    """Which rows: of these commits (None: all), that match, with these columns."""
+    """Which rows: of these commits (None: all), that match, with these columns.
+
+    Through a lens only what it shows. `labels` are those of the version, in id order.
+    """
 
     store: ObjectStore
     root: manifest.Root
     columns: list[Column]
     condition: Filter | None
     origins: frozenset[int] | None
+    labels: list[str]
+    lens: Lens | None = None
 
     @property
     def schema(self) -> pa.Schema:
         """Of the selected columns."""
-        schema = kinds.unpack_schema(self.root.arrow)
+        schema = self._whole() if self.lens is None else self.lens.schema
         return pa.schema([schema.field(c.name) for c in self.columns])
+
+    @property
+    def filtered(self) -> bool:
+        """Whether rows may be left out."""
+        return self.condition is not None or (self.lens is not None and self.lens.filtered)
+
+    def _whole(self) -> pa.Schema:
+        return kinds.unpack_schema(self.root.arrow)
 
     def entries(self) -> list[ChunkEntry]:
         """Chunks that can hold selected rows."""
@@ -44,13 +61,15 @@ class Selection:
 
     def batches(self, entries: list[ChunkEntry]) -> Iterator[pa.RecordBatch]:
         """The selected rows in order."""
-        schema, names = kinds.unpack_schema(self.root.arrow), [c.name for c in self.columns]
+        schema, names = self._whole(), [c.name for c in self.columns]
         for entry in entries:
-            if self.condition is None:
+            if self.condition is None and self.lens is None:
                 yield from read_chunk(self.store, entry, schema, names)
                 continue
             for batch in read_chunk(self.store, entry, schema):
-                found = self.condition.matching(batch)
+                found = batch if self.lens is None else self.lens.apply(batch)
+                if self.condition is not None:
+                    found = self.condition.matching(found)
                 if found.num_rows:
                     yield found.select(names)
 
@@ -60,6 +79,8 @@ def select(
     root: manifest.Root,
     request: SnapshotRequest,
     origins: frozenset[int] | None,
+    lens: Lens | None = None,
+    labels: list[str] | None = None,
 ) -> Selection:
     """What a request selects.
 
@@ -67,21 +88,31 @@ def select(
         InvalidInput: the filter, a column or the split is wrong.
     """
     columns = preview.chosen(root, request.columns)
-    schema = kinds.unpack_schema(root.arrow)
-    condition = Filter(request.where, schema) if request.where else None
+    condition = None
+    if lens is not None:
+        seen_as = {c.name: c for c in lens.columns}
+        columns = [seen_as[c.name] for c in columns]
+        condition = lens.where(request.where) if request.where else None
+    elif request.where:
+        condition = Filter(request.where, kinds.unpack_schema(root.arrow))
     if request.split is not None:
         splits.check(request.split)
-    return Selection(store, root, columns, condition, origins)
+    labels = root.labels if labels is None else labels
+    return Selection(store, root, columns, condition, origins, labels, lens)
 
 
-def freeze(selection: Selection, request: SnapshotRequest, chunk_bytes: int) -> Frozen:
+def freeze(
+    selection: Selection, request: SnapshotRequest, chunk_bytes: int, view: str = ""
+) -> Frozen:
     """Hash the selected rows and keep them as chunks of each split.
+
+    `view` is the identity of what is masked or left out for the caller; '' when nothing is.
 
     Raises:
         Refused: no row is selected, or a part of the split would be empty.
     """
     entries = selection.entries()
-    if selection.condition is None:
+    if not selection.filtered:
         rows = sum(e.rows for e in entries)
     else:
         rows = sum(b.num_rows for b in selection.batches(entries))
@@ -97,8 +128,8 @@ def freeze(selection: Selection, request: SnapshotRequest, chunk_bytes: int) -> 
         parts = [_reused(selection, entries)]
     else:
         parts = _write(selection, entries, [splits.ALL], None, chunk_bytes)
-    labels = selection.root.labels if any(c.role == "label" for c in selection.columns) else []
-    digest = content_hash(selection.schema, labels, [(p.name, h) for p, h in parts])
+    labels = selection.labels if any(c.role == "label" for c in selection.columns) else []
+    digest = content_hash(selection.schema, labels, [(p.name, h) for p, h in parts], view)
     return Frozen(digest, rows, selection.columns, labels, [p for p, _ in parts])
 
 
@@ -150,7 +181,11 @@ def _write(
 def _reusable(selection: Selection, entries: list[ChunkEntry], chunk_bytes: int) -> bool:
     """Whether the version's chunks are the snapshot: all rows and columns, and not in crumbs."""
     columns = len(selection.root.columns)
-    whole = selection.condition is None and selection.columns == selection.root.columns
+    whole = (
+        selection.condition is None
+        and selection.lens is None
+        and selection.columns == selection.root.columns
+    )
     whole = whole and all(e.columns == columns for e in entries)
     ideal = sum(e.bytes for e in entries) // chunk_bytes + 1
     return whole and len(entries) <= 4 * ideal + 4

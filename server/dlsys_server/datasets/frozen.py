@@ -21,9 +21,9 @@ class Frozen:
     labels: list[str]
     splits: list[SnapshotSplit]
 
-    def chunks(self) -> list[str]:
-        """All its chunks."""
-        return [c.sha256 for split in self.splits for c in split.chunks]
+    def chunks(self) -> dict[str, int]:
+        """All its chunks, with their sizes."""
+        return {c.sha256: c.bytes for split in self.splits for c in split.chunks}
 
 
 def save(store: ObjectStore, frozen: Frozen) -> str:

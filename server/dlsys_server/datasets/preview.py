@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -19,6 +19,9 @@ from jupyter_dlsys.contract.datasets import Column, Rows
 from . import kinds, manifest
 from .expressions import Filter
 from .parquet import read_chunk
+
+if TYPE_CHECKING:
+    from .lenses import Lens
 
 THUMBNAIL = 96
 MAX_TEXT = 4000
@@ -47,8 +50,15 @@ def scan(
     where: str | None,
     columns: list[str] | None,
     skip_rows: int = 0,
+    lens: Lens | None = None,
 ) -> Iterator[pa.RecordBatch]:
-    """Batches of the selected rows and columns; `skip_rows` counts rows before the filter."""
+    """Batches of the selected rows and columns; `skip_rows` counts rows before the filter.
+
+    Through a lens only what it shows; then all rows count for `skip_rows`, shown or not.
+    """
+    if lens is not None:
+        yield from _through(lens, store, root, where, columns, skip_rows)
+        return
     schema = kinds.unpack_schema(root.arrow)
     names = [c.name for c in chosen(root, columns)] if columns else None
     condition = Filter(where, schema) if where else None
@@ -62,6 +72,24 @@ def scan(
             yield found.select(names) if names else found
 
 
+def _through(
+    lens: Lens,
+    store: ObjectStore,
+    root: manifest.Root,
+    where: str | None,
+    columns: list[str] | None,
+    skip_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    names = [c.name for c in chosen(root, columns)]
+    condition = lens.where(where) if where else None
+    for first, entry in manifest.chunks(store, root, skip_rows):
+        for batch in read_chunk(store, entry, lens.full, None, max(0, skip_rows - first)):
+            found = lens.apply(batch)
+            if condition is not None:
+                found = condition.matching(found)
+            yield found.select(names)
+
+
 def window(
     store: ObjectStore,
     root: manifest.Root,
@@ -69,19 +97,29 @@ def window(
     columns: list[str] | None,
     offset: int,
     limit: int,
+    lens: Lens | None = None,
+    total: int | None = None,
 ) -> Rows:
-    """`limit` rows from `offset` on. With a filter all rows are looked at, to tell the total."""
+    """`limit` rows from `offset` on. With a filter all rows are looked at, to tell the total.
+
+    `total` is how many there are without the caller's filter, where a lens leaves some out.
+    """
     shown = chosen(root, columns)
+    if lens is not None:
+        seen_as = {c.name: c for c in lens.columns}
+        shown = [seen_as[c.name] for c in shown]
     rows: list[dict[str, Any]] = []
-    if where:
+    if where or (lens is not None and lens.filtered):
         seen = 0
-        for batch in scan(store, root, where, columns):
+        for batch in scan(store, root, where, columns, lens=lens):
             part = batch.slice(max(0, offset - seen), limit - len(rows))
             rows += to_json(part, shown)
             seen += batch.num_rows
-        return Rows(columns=shown, offset=offset, total=seen, rows=rows)
+            if total is not None and not where and len(rows) >= limit:
+                break
+        return Rows(columns=shown, offset=offset, total=seen if where else total or 0, rows=rows)
     if offset < root.rows:
-        for batch in scan(store, root, None, columns, offset):
+        for batch in scan(store, root, None, columns, offset, lens):
             rows += to_json(batch.slice(0, limit - len(rows)), shown)
             if len(rows) >= limit:
                 break

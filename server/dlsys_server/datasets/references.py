@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
@@ -60,11 +60,17 @@ def check_parent(body: CommitRequest, state: State) -> None:
 
 
 def hold(
-    session: Session, database: Database, project: str, holder: str, chunks: Iterable[str]
+    session: Session,
+    database: Database,
+    project: str,
+    holder: str,
+    owner: str,
+    chunks: Mapping[str, int],
 ) -> None:
-    """Note that `holder` has these chunks, in the caller's transaction."""
+    """Note that `holder` has these chunks (with their sizes), in the caller's transaction."""
     insert = sqlite.insert if database.is_sqlite else postgresql.insert
-    rows = [{"project": project, "sha256": c, "holder": holder} for c in dict.fromkeys(chunks)]
+    same = {"project": project, "holder": holder, "owner": owner}
+    rows = [{**same, "sha256": sha, "bytes": size} for sha, size in chunks.items()]
     for start in range(0, len(rows), BATCH):
         statement = insert(ChunkRow).values(rows[start : start + BATCH])
         session.execute(statement.on_conflict_do_nothing())

@@ -23,9 +23,11 @@ from jupyter_dlsys.contract.datasets import (
     Version,
     VersionSummary,
 )
+from jupyter_dlsys.contract.policies import Policy, PolicyRequest
 from jupyter_dlsys.contract.system import Upload
 
-from .chunks import ChunkFile
+from .chunks import MEDIA, ChunkFile
+from .policies import PolicyService
 from .service import DatasetService
 from .snapshots import SnapshotService
 from .uploads import UploadService
@@ -33,6 +35,7 @@ from .uploads import UploadService
 router = RoomRouter(prefix="/projects/{project}", tags=["datasets"])
 Datasets = Annotated[DatasetService, service("datasets")]
 Snapshots = Annotated[SnapshotService, service("snapshots")]
+Policies = Annotated[PolicyService, service("policies")]
 Uploads = Annotated[UploadService, service("uploads")]
 Where = Annotated[str | None, Query(max_length=4000)]
 Columns = Annotated[list[str] | None, Query()]
@@ -66,10 +69,15 @@ def remove_upload(project: str, upload: str, caller: Caller, uploads: Uploads) -
 
 @router.get("/datasets", operation_id="datasets.list")
 def list_datasets(
-    project: str, caller: Caller, datasets: Datasets, paging: PagingQuery
+    project: str, caller: Caller, datasets: Datasets, paging: PagingQuery, shared: bool = False
 ) -> Page[Dataset]:
-    """Datasets, most recently changed first."""
-    return datasets.list(project, paging)
+    """Datasets, most recently changed first; `shared`: of other projects, shared with the caller.
+
+    They are then read in their own project's routes.
+    """
+    if shared:
+        return datasets.shared(caller, project, paging)
+    return datasets.list(caller, project, paging)
 
 
 @router.post("/datasets", status_code=201, operation_id="datasets.create")
@@ -87,7 +95,7 @@ def create_dataset(
 @router.get("/datasets/{name}", operation_id="datasets.show")
 def show_dataset(project: str, name: str, caller: Caller, datasets: Datasets) -> Dataset:
     """One dataset."""
-    return datasets.show(project, name)
+    return datasets.show(caller, project, name)
 
 
 @router.delete("/datasets/{name}", status_code=204, operation_id="datasets.remove")
@@ -101,7 +109,7 @@ def list_versions(
     project: str, name: str, caller: Caller, datasets: Datasets, paging: PagingQuery
 ) -> Page[VersionSummary]:
     """Versions, newest first."""
-    return datasets.history(project, name, paging)
+    return datasets.history(caller, project, name, paging)
 
 
 @router.post("/datasets/{name}/commits", status_code=201, operation_id="datasets.commit")
@@ -120,7 +128,7 @@ def commit(
 @router.get("/datasets/{name}/commits/{ref}", operation_id="datasets.version")
 def show_version(project: str, name: str, ref: str, caller: Caller, datasets: Datasets) -> Version:
     """One version: v3, a tag, sha256:… or latest."""
-    return datasets.version(project, name, ref)
+    return datasets.version(caller, project, name, ref)
 
 
 @router.get("/datasets/{name}/rows", operation_id="datasets.rows")
@@ -136,10 +144,15 @@ def preview_rows(
     limit: Annotated[int, Query(ge=1, le=500)] = 20,
 ) -> Rows:
     """A window of rows as JSON."""
-    return datasets.rows(project, name, ref, where, columns, offset, limit)
+    return datasets.rows(caller, project, name, ref, where, columns, offset, limit)
 
 
-@router.get("/datasets/{name}/export", operation_id="datasets.export")
+@router.get(
+    "/datasets/{name}/export",
+    operation_id="datasets.export",
+    response_class=StreamingResponse,
+    responses={200: {"content": {media.partition(";")[0]: {} for media in MEDIA.values()}}},
+)
 def export(
     project: str,
     name: str,
@@ -151,7 +164,7 @@ def export(
     format: ExportFormat = "arrow",
 ) -> StreamingResponse:
     """All rows of a version as one file: an Arrow IPC stream, Parquet, CSV or JSON Lines."""
-    return _file(datasets.export(project, name, ref, where, columns, format))
+    return _file(datasets.export(caller, project, name, ref, where, columns, format))
 
 
 @router.get("/datasets/{name}/diff", operation_id="datasets.diff")
@@ -159,7 +172,7 @@ def diff(
     project: str, name: str, base: str, target: str, caller: Caller, datasets: Datasets
 ) -> Diff:
     """What changed from one version to another."""
-    return datasets.diff(project, name, base, target)
+    return datasets.diff(caller, project, name, base, target)
 
 
 @router.put("/datasets/{name}/tags/{tag}", operation_id="datasets.tag")
@@ -174,6 +187,20 @@ def tag(
 def untag(project: str, name: str, tag: str, caller: Caller, datasets: Datasets) -> Dataset:
     """Remove a tag."""
     return datasets.untag(caller, project, name, tag)
+
+
+@router.get("/datasets/{name}/policy", operation_id="datasets.policy")
+def show_policy(project: str, name: str, caller: Caller, policies: Policies) -> Policy:
+    """Who may see the dataset and what of it, and what that means for the caller."""
+    return policies.show(caller, project, name)
+
+
+@router.put("/datasets/{name}/policy", operation_id="datasets.set_policy")
+def set_policy(
+    project: str, name: str, body: PolicyRequest, caller: Caller, policies: Policies
+) -> Policy:
+    """Say who may see the dataset and what of it; its owner and maintainers may. Counts at once."""
+    return policies.set(caller, project, name, body)
 
 
 @router.post("/datasets/{name}/snapshots", status_code=201, operation_id="snapshots.create")
@@ -198,7 +225,12 @@ def show_snapshot(project: str, hash: str, caller: Caller, snapshots: Snapshots)
     return snapshots.show(caller, project, hash)
 
 
-@router.get("/chunks/{sha256}", operation_id="snapshots.chunk")
+@router.get(
+    "/chunks/{sha256}",
+    operation_id="snapshots.chunk",
+    response_class=StreamingResponse,
+    responses={200: {"content": {MEDIA["parquet"]: {}}}},
+)
 def read_chunk(
     project: str, sha256: str, caller: Caller, snapshots: Snapshots
 ) -> StreamingResponse:

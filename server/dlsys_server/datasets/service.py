@@ -6,76 +6,58 @@ import builtins
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from dlsys_server.access.principals import Principal
-from dlsys_server.api.paging import Paging
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
-from dlsys_server.core.errors import Conflict
+from dlsys_server.core.errors import Conflict, Forbidden
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.settings import Settings
-from dlsys_server.core.store import ObjectStore
 from dlsys_server.metadata.lineage import LineageService
-from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.datasets import (
     CommitRequest,
     CreateDataset,
     Dataset,
-    Diff,
-    ExportFormat,
-    Rows,
     TagRequest,
     Version,
-    VersionSummary,
 )
 
-from . import cursors, references, tags, versions
-from .chunks import ChunkFile
+from . import references, storage, tags, versions
+from .reading import DatasetReading
+from .showing import Shower
 from .tables import DatasetRow, VersionRow
 from .uploads import UploadService
+from .viewing import View, Views
 
 if TYPE_CHECKING:
     from .commits import Draft, Drafter, Incoming
 
 ATTEMPTS = 100
-Names = list[str]
 Payload = Mapping[str, object]
 
 
-class DatasetService:
+class DatasetService(DatasetReading):
     """Datasets, their versions and tags."""
 
     def __init__(
         self,
         database: Database,
         events: EventLog,
-        store: ObjectStore,
         settings: Settings,
         uploads: UploadService,
         lineage: LineageService,
+        quotas: QuotaService,
+        views: Views,
+        shower: Shower,
     ) -> None:
-        self._database, self._events, self._store = database, events, store
-        self._settings, self._uploads, self._lineage = settings, uploads, lineage
-
-    def list(self, project: str, paging: Paging) -> Page[Dataset]:
-        """Datasets, most recently changed first."""
-        query = select(DatasetRow).where(DatasetRow.project == project, DatasetRow.removed == "")
-        if paging.cursor:
-            after = cursors.unpack_time(paging.cursor)
-            query = query.where(tuple_(DatasetRow.updated_at, DatasetRow.id) < after)
-        query = query.order_by(DatasetRow.updated_at.desc(), DatasetRow.id.desc())
-        with self._database.read() as session:
-            rows = list(session.scalars(query.limit(paging.limit + 1)))
-            more, rows = len(rows) > paging.limit, rows[: paging.limit]
-            ids = [row.id for row in rows]
-            newest, named = versions.newest_of(session, ids), versions.tags_of(session, ids)
-        items = [versions.to_dataset(r, newest.get(r.id), named[r.id]) for r in rows]
-        cursor = cursors.pack_time(rows[-1].updated_at, rows[-1].id) if more else None
-        return Page(items=items, next_cursor=cursor)
+        super().__init__(database, views, shower)
+        self._events, self._settings = events, settings
+        self._uploads, self._lineage, self._quotas = uploads, lineage, quotas
 
     def create(
         self, caller: Principal, project: str, body: CreateDataset, key: str | None = None
@@ -124,45 +106,15 @@ class DatasetService:
         self._tell(session, "dataset.created", row, caller, payload)
         return row
 
-    def show(self, project: str, name: str) -> Dataset:
-        """One dataset."""
-        with self._database.read() as session:
-            return self._answer(session, versions.find_dataset(session, project, name))
-
-    def _answer(self, session: Session, row: DatasetRow) -> Dataset:
-        newest = session.get(VersionRow, (row.id, row.head)) if row.head else None
-        return versions.to_dataset(row, newest, versions.tags_of(session, [row.id])[row.id])
-
     def remove(self, caller: Principal, project: str, name: str) -> None:
         """Take a dataset out of the lists; its snapshots and its history in lineage stay."""
+        reader = self._views.reader(caller)
         with self._database.write() as session:
-            row = versions.find_dataset(session, project, name)
+            row, view = self._views.find(session, reader, project, name)
+            if view.filters:
+                raise _rows_hidden(name, "not remove it")
             row.removed, row.updated_at = row.id, clock.now()
             self._tell(session, "dataset.removed", row, caller, {"version": row.head})
-
-    def history(self, project: str, name: str, paging: Paging) -> Page[VersionSummary]:
-        """Versions, newest first."""
-        with self._database.read() as session:
-            dataset = versions.find_dataset(session, project, name)
-            query = select(VersionRow).where(VersionRow.dataset_id == dataset.id)
-            if paging.cursor:
-                query = query.where(VersionRow.version < cursors.unpack_number(paging.cursor))
-            query = query.order_by(VersionRow.version.desc()).limit(paging.limit + 1)
-            rows = list(session.scalars(query))
-            named = versions.tags_of(session, [dataset.id])[dataset.id]
-        more, rows = len(rows) > paging.limit, rows[: paging.limit]
-        return Page(
-            items=[versions.to_summary(name, row, named) for row in rows],
-            next_cursor=str(rows[-1].version) if more else None,
-        )
-
-    def version(self, project: str, name: str, ref: str) -> Version:
-        """One version with schema, labels and statistics."""
-        with self._database.read() as session:
-            dataset = versions.find_dataset(session, project, name)
-            row = versions.find_version(session, dataset, ref)
-            named = versions.tags_of(session, [dataset.id])[dataset.id]
-        return versions.to_version(self._store, dataset.name, row, named)
 
     def commit(
         self,
@@ -178,6 +130,7 @@ class DatasetService:
             InvalidInput: a file cannot be read, or the request makes no sense.
             Refused: the rows do not fit the dataset.
             Conflict: `parent` is not the newest version.
+            Forbidden: it would be more than a quota allows.
         """
         from .commits import Drafter, Limits
 
@@ -212,11 +165,16 @@ class DatasetService:
     def _attempt(
         self, remember: _Remember, project: str, name: str, body: CommitRequest, drafter: Drafter
     ) -> Version | None:
+        reader = self._views.reader(remember.caller)
         with self._database.read() as session:
-            dataset = versions.find_dataset(session, project, name)
+            dataset, view = self._views.find(session, reader, project, name)
             state = versions.head(session, self._store, dataset)
         references.check_parent(body, state)
+        self._check_sees(view, state, body)
         draft = drafter.on(state)
+        row = self._row(remember.caller, state, body, draft)
+        before = state.version.manifest if state.version else None
+        answer = self._shower.version(name, row, {}, view, before)
         with self._database.write() as session:
             if (found := remember.recall(session)) is not None:
                 return found
@@ -232,20 +190,27 @@ class DatasetService:
             }
             if getattr(session.execute(won.values(values)), "rowcount", 0) != 1:
                 return None
-            row = self._new_version(session, remember.caller, state, body, draft)
-            answer = versions.to_version(self._store, name, row, {}, draft.root)
+            self._keep(session, remember.caller, state, row, draft)
             remember.keep(session, answer)
         return answer
 
-    def _new_version(
-        self,
-        session: Session,
-        caller: Principal,
-        state: versions.State,
-        body: CommitRequest,
-        draft: Draft,
+    def _check_sees(self, view: View, state: versions.State, body: CommitRequest) -> None:
+        """Nobody removes rows that they do not see, or selects rows by values they do not see.
+
+        Raises:
+            Forbidden: rows are hidden from the caller.
+            InvalidInput: the filter names a masked column.
+        """
+        if view.filters and body.operation != "append":
+            raise _rows_hidden(state.dataset.name, "only append")
+        lens = self._shower.lens(view, state.root)
+        if lens is not None and body.where:
+            lens.where(body.where)
+
+    def _row(
+        self, caller: Principal, state: versions.State, body: CommitRequest, draft: Draft
     ) -> VersionRow:
-        row = VersionRow(
+        return VersionRow(
             dataset_id=state.dataset.id,
             version=state.number + 1,
             manifest=draft.manifest,
@@ -261,84 +226,44 @@ class DatasetService:
             rows_removed=draft.rows_removed,
             bytes=draft.root.bytes,
         )
+
+    def _keep(
+        self,
+        session: Session,
+        caller: Principal,
+        state: versions.State,
+        row: VersionRow,
+        draft: Draft,
+    ) -> None:
         session.add(row)
-        holder = f"dataset/{state.dataset.id}"
-        references.hold(session, self._database, state.dataset.project, holder, draft.new_chunks)
+        project, holder = state.dataset.project, f"dataset/{state.dataset.id}"
+        storage.admit(session, self._quotas, caller.name, project, draft.new_chunks)
+        references.hold(session, self._database, project, holder, caller.name, draft.new_chunks)
         content = f"sha256:{draft.manifest}"
         payload = {"version": row.version, "rows": row.rows, "hash": content}
         self._tell(session, "dataset.committed", state.dataset, caller, payload)
         references.record_version(self._lineage, session, state.dataset, row)
-        return row
-
-    def rows(
-        self,
-        project: str,
-        name: str,
-        ref: str,
-        where: str | None,
-        columns: Names | None,
-        offset: int,
-        limit: int,
-    ) -> Rows:
-        """A window of rows as JSON."""
-        from . import preview
-
-        state = self._state(project, name, ref)
-        return preview.window(self._store, state.root, where, columns, offset, limit)
-
-    def export(
-        self,
-        project: str,
-        name: str,
-        ref: str,
-        where: str | None,
-        columns: Names | None,
-        format: ExportFormat,
-    ) -> ChunkFile:
-        """All rows as one file, made while it is sent."""
-        from . import export
-
-        state = self._state(project, name, ref)
-        title = f"{name}-v{state.number}"
-        return export.export(self._store, state.root, where, columns, format, title)
-
-    def diff(self, project: str, name: str, base: str, target: str) -> Diff:
-        """What changed from one version to another."""
-        from . import diff
-
-        first, second = self._state(project, name, base), self._state(project, name, target)
-        return diff.diff(self._store, first, second)
-
-    def _state(self, project: str, name: str, ref: str) -> versions.State:
-        from . import manifest
-
-        with self._database.read() as session:
-            dataset = versions.find_dataset(session, project, name)
-            row = versions.find_version(session, dataset, ref)
-        return versions.State(dataset, row, manifest.load(self._store, row.manifest))
 
     def tag(
         self, caller: Principal, project: str, name: str, tag: str, body: TagRequest
     ) -> Dataset:
         """Point a tag at a version; it moves only when the request says so."""
+        reader = self._views.reader(caller)
         with self._database.write() as session:
-            dataset = versions.find_dataset(session, project, name)
+            dataset, _ = self._views.find(session, reader, project, name)
             change = tags.point(session, dataset, tag, body, caller.name)
-            return self._tagged(session, caller, dataset, change)
+            if change is not None:
+                self._tell(session, "dataset.tagged", dataset, caller, change)
+        return self.show(caller, project, name)
 
     def untag(self, caller: Principal, project: str, name: str, tag: str) -> Dataset:
         """Remove a tag."""
+        reader = self._views.reader(caller)
         with self._database.write() as session:
-            dataset = versions.find_dataset(session, project, name)
-            return self._tagged(session, caller, dataset, tags.drop(session, dataset, tag))
-
-    def _tagged(
-        self, session: Session, caller: Principal, dataset: DatasetRow, change: Payload | None
-    ) -> Dataset:
-        if change is not None:
+            dataset, _ = self._views.find(session, reader, project, name)
+            change = tags.drop(session, dataset, tag)
             self._tell(session, "dataset.tagged", dataset, caller, change)
-        session.flush()
-        return self._answer(session, dataset)
+        return self.show(caller, project, name)
 
     def _tell(
         self,
@@ -356,6 +281,14 @@ class DatasetService:
             actor=caller.name,
             payload=dict(payload),
         )
+
+
+def _rows_hidden(name: str, so: str) -> Forbidden:
+    return Forbidden(
+        f"A policy hides rows of '{name}' from you, so you can {so}.",
+        code="rows-hidden",
+        hint="Ask its owner or a maintainer to do it.",
+    )
 
 
 class _Remember:

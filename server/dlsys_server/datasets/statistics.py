@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -183,6 +184,16 @@ def _column(column: Column, summary: Summary) -> ColumnStatistics:
         top=[ValueCount(value=v, count=c) for v, c in top],
         sizes=[ValueCount(value=v, count=c) for v, c in summary.sizes.top(TOP)],
     )
+
+
+def without(profile: Profile, masks: Mapping[str, str]) -> Profile:
+    """The profile with nothing of masked columns but how many of their values are missing."""
+    columns = dict(profile.columns)
+    for name, method in masks.items():
+        mine = columns.get(name) or Summary(missing=profile.rows)
+        told = {"null": profile.rows, "redact": 0}
+        columns[name] = Summary(missing=told.get(method, mine.missing))
+    return Profile(profile.rows, columns)
 
 
 def save(store: ObjectStore, profile: Profile) -> str:

@@ -91,13 +91,34 @@ class SnapshotRow(Base):
     rows: Mapped[int] = mapped_column(Count)
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(String(200))
+    view: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    """What was masked and left out when it was made; empty: nothing."""
+
+
+class PolicyRow(Base):
+    """Who may see what of a dataset; one without a row is seen whole by its project. `policy` is
+    the contract's PolicyRequest."""
+
+    __tablename__ = "dataset_policy"
+
+    dataset_id: Mapped[str] = mapped_column(ForeignKey("dataset.id"), primary_key=True)
+    visibility: Mapped[str] = mapped_column(String(16), index=True)
+    policy: Mapped[dict[str, Any]]
+    set_by: Mapped[str] = mapped_column(String(200))
+    set_at: Mapped[datetime]
 
 
 class ChunkRow(Base):
-    """Who holds a chunk: 'dataset/ID' or 'snapshot/sha256:…'. A hash alone gives no right."""
+    """Who holds a chunk: 'dataset/ID' or 'snapshot/sha256:…'. A hash alone gives no right.
+
+    `owner` brought it; `bytes` is null where it was kept before sizes were.
+    """
 
     __tablename__ = "dataset_chunk"
+    __table_args__ = (Index("ix_dataset_chunk_owner", "owner"),)
 
     project: Mapped[str] = mapped_column(String(63), primary_key=True)
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
     holder: Mapped[str] = mapped_column(String(90), primary_key=True)
+    bytes: Mapped[int | None] = mapped_column(BigInteger)
+    owner: Mapped[str] = mapped_column(String(200), default="")

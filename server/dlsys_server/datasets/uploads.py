@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,14 @@ from dlsys_server.access.principals import Principal
 from dlsys_server.core import clock
 from dlsys_server.core.errors import Conflict, NotFound, TooLarge
 from dlsys_server.core.ids import new_id
+from dlsys_server.core.peers import tag_of
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from jupyter_dlsys.contract.system import Upload
 
 KEEP_SECONDS = 7 * 24 * 3600
 WRITE_BYTES = 1 << 20
+ID_LENGTH = 26
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,27 @@ class Received:
 
 
 class UploadService:
-    """Verbs on uploads. An upload is its sender's alone."""
+    """Verbs on uploads. An upload is its sender's alone. `room` refuses who has none left."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(
+        self,
+        settings: Settings,
+        places: Places,
+        room: Callable[[str, str], None] = lambda _user, _project: None,
+    ) -> None:
+        self._settings, self._places, self._room = settings, places, room
 
     def create(self, caller: Principal, project: str, filename: str) -> Upload:
-        """Begin an upload."""
+        """Begin an upload.
+
+        Raises:
+            Forbidden: nothing is left of the quota of the caller or the project.
+        """
+        self._room(caller.name, project)
         self._sweep()
-        upload, folder = new_id(), self._settings.folder("uploads")
+        folder, upload = self._settings.folder("uploads"), new_id()
+        if self._places.peers.many:
+            upload += tag_of(self._places.worker)  # where it lies
         found = {
             "filename": Path(filename).name[:200] or "data",
             "project": project,
@@ -81,7 +96,7 @@ class UploadService:
             Conflict: the upload does not end at `offset`, or somebody else is sending to it.
             TooLarge: it grows over the platform's limit.
         """
-        path, _ = self._find(caller, project, upload)
+        path, _ = await asyncio.to_thread(self._find, caller, project, upload)
         with path.open("ab") as out, _alone(out.fileno()):
             size = os.fstat(out.fileno()).st_size
             if offset != size:
@@ -130,6 +145,8 @@ class UploadService:
                 found: dict[str, str] = json.loads(path.with_suffix(".json").read_text("utf-8"))
                 if (found["project"], found["owner"]) == (project, caller.name):
                     return path, found
+        if upload[ID_LENGTH:] != tag_of(self._places.worker):
+            self._places.need_tagged(upload[ID_LENGTH:])
         raise NotFound(
             f"There is no upload '{upload[:40]}'.",
             code="no-such-upload",

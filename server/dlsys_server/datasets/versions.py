@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -16,6 +17,7 @@ from . import manifest
 from .tables import DatasetRow, TagRow, VersionRow
 
 HASH_PREFIX = 8
+HashOf = Callable[[str], str]
 
 
 @dataclass(frozen=True)
@@ -37,28 +39,12 @@ class State:
         return self.root.columns
 
 
-def find_dataset(session: Session, project: str, name: str) -> DatasetRow:
-    """The dataset of this name.
-
-    Raises:
-        NotFound: there is none.
-    """
-    row = session.scalar(
-        select(DatasetRow).where(
-            DatasetRow.project == project, DatasetRow.name == name, DatasetRow.removed == ""
-        )
-    )
-    if row is None:
-        raise NotFound(
-            f"There is no dataset '{name}' in project '{project}'.",
-            code="no-such-dataset",
-            hint="`dlsys datasets list` shows what there is; `dlsys datasets create` makes one.",
-        )
-    return row
-
-
-def find_version(session: Session, dataset: DatasetRow, ref: str) -> VersionRow:
+def find_version(
+    session: Session, dataset: DatasetRow, ref: str, hash_of: HashOf = str
+) -> VersionRow:
     """The version that `ref` means: '', 'latest', v3, 3, a tag, or sha256:… (8 digits or more).
+
+    `hash_of` turns a manifest's hash into the one that the caller was told.
 
     Raises:
         NotFound: there is none.
@@ -77,7 +63,7 @@ def find_version(session: Session, dataset: DatasetRow, ref: str) -> VersionRow:
     elif match := re.fullmatch(r"v?(\d{1,9})", ref):
         row = session.get(VersionRow, (dataset.id, int(match[1])))
     elif ref.startswith("sha256:"):
-        row = _by_hash(session, dataset, ref)
+        row = _by_hash(session, dataset, ref, hash_of)
     elif tag := session.get(TagRow, (dataset.id, ref)):
         row = session.get(VersionRow, (dataset.id, tag.version))
     if row is None:
@@ -89,18 +75,18 @@ def find_version(session: Session, dataset: DatasetRow, ref: str) -> VersionRow:
     return row
 
 
-def _by_hash(session: Session, dataset: DatasetRow, ref: str) -> VersionRow | None:
+def _by_hash(session: Session, dataset: DatasetRow, ref: str, hash_of: HashOf) -> VersionRow | None:
     prefix = ref.removeprefix("sha256:")
     if not re.fullmatch(rf"[0-9a-f]{{{HASH_PREFIX},64}}", prefix):
         raise InvalidInput(
             f"'{ref}' is not a content hash.",
             hint=f"Give at least {HASH_PREFIX} of its 64 hexadecimal digits.",
         )
-    found = session.scalars(
-        select(VersionRow)
-        .where(VersionRow.dataset_id == dataset.id, VersionRow.manifest.startswith(prefix))
-        .order_by(VersionRow.version.desc())
-    ).all()
+    query = select(VersionRow).where(VersionRow.dataset_id == dataset.id)
+    if hash_of is str:
+        query = query.where(VersionRow.manifest.startswith(prefix))
+    rows = session.scalars(query.order_by(VersionRow.version.desc()))
+    found = [row for row in rows if hash_of(row.manifest).startswith(prefix)]
     if len({row.manifest for row in found}) > 1:
         raise InvalidInput(f"'{ref}' fits several versions.", hint="Give more of its digits.")
     return found[0] if found else None

@@ -6,13 +6,15 @@ in one directed graph; an edge points downstream.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from dlsys_server.access.principals import Principal
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import InvalidInput, NotFound
@@ -32,11 +34,30 @@ def urn(project: str, type: str, name: str, version: str = "") -> str:
     return f"dlsys://{project}/{type}/{name}" + (f"@{version}" if version else "")
 
 
+@dataclass(frozen=True)
+class LineageNames:
+    """The dataset that a node is of, and the snapshot if it is one."""
+
+    project: str
+    dataset: str
+    snapshot: str = ""
+
+
+LineageSight = Callable[[Session, Sequence[tuple[int, LineageNames]]], dict[int, bool]]
+"""Of nodes of datasets those that a caller may see, and whether with all that is known of them."""
+
+
+def all_seen(_caller: Principal) -> LineageSight:
+    """Nothing is hidden."""
+    return lambda _session, nodes: {id: True for id, _ in nodes}
+
+
 class LineageService:
-    """Verbs on the lineage graph."""
+    """Verbs on the lineage graph. `seen` says which nodes of datasets a caller may see."""
 
     def __init__(self, database: Database) -> None:
         self.database = database
+        self.seen: Callable[[Principal], LineageSight] = all_seen
 
     def record(
         self,
@@ -80,29 +101,39 @@ class LineageService:
         values = {"source": source, "target": target, "kind": kind, "created_at": clock.now()}
         session.execute(insert(EdgeRow).values(values).on_conflict_do_nothing())
 
-    def show(self, project: str, ref: str, direction: Direction, depth: int, limit: int) -> Lineage:
-        """The graph around a thing, nearest first.
+    def show(
+        self,
+        caller: Principal,
+        project: str,
+        ref: str,
+        direction: Direction,
+        depth: int,
+        limit: int,
+    ) -> Lineage:
+        """The graph around a thing, nearest first; what the caller may not see is not there.
 
         Raises:
             NotFound: nothing is known of it.
         """
+        seen = self.seen(caller)
         with self.database.read() as session:
-            root = self._resolve(session, project, ref)
-            walk = _Walk(session, project, limit)
+            sight = _Sight(session, seen)
+            root = self._resolve(session, project, ref, sight)
+            walk = _Walk(session, project, limit, sight)
             if direction in ("up", "both"):
                 walk.go(root.id, depth, up=True)
             if direction in ("down", "both"):
                 walk.go(root.id, depth, up=False)
             return walk.result(root)
 
-    def _resolve(self, session: Session, project: str, ref: str) -> NodeRow:
+    def _resolve(self, session: Session, project: str, ref: str, sight: _Sight) -> NodeRow:
         node = session.scalar(
             select(NodeRow).where(
                 NodeRow.urn.in_(list(_candidates(session, project, ref))),
                 NodeRow.project == project,
             )
         )
-        if node is None:
+        if node is None or not sight.of([node]):
             raise NotFound(
                 f"Nothing is known of the history of '{ref}'.",
                 hint="Use dataset/name@v1, snapshot/sha256:…, job/ID, run/ID, model/name@v1 or "
@@ -146,11 +177,43 @@ def _candidates(session: Session, project: str, ref: str) -> Iterable[str]:
     yield urn(project, kind, name, version)
 
 
+class _Sight:
+    """Which nodes the caller sees, asked once for each."""
+
+    def __init__(self, session: Session, seen: LineageSight) -> None:
+        self._session, self._seen = session, seen
+        self._known: dict[int, bool | None] = {}
+
+    def of(self, nodes: Sequence[Any]) -> list[Any]:
+        """The nodes (of id, type, name, project, properties) that are seen."""
+        new = [node for node in nodes if node.id not in self._known]
+        named = [(node.id, names) for node in new if (names := _names(node)) is not None]
+        self._known |= {node.id: True for node in new}
+        self._known |= {id: None for id, _ in named}
+        if named:
+            self._known |= self._seen(self._session, named)
+        return [node for node in nodes if self._known[node.id] is not None]
+
+    def whole(self, node: NodeRow) -> bool:
+        """Whether all that is known of a seen node may be told."""
+        return bool(self._known.get(node.id, True))
+
+
+def _names(node: Any) -> LineageNames | None:
+    """The dataset that a node is of; None when it is of none."""
+    if node.type == "dataset_version":
+        return LineageNames(node.project, node.name.partition("@")[0])
+    if node.type != "snapshot":
+        return None
+    project, _, dataset = str(node.properties.get("dataset", "")).rpartition("/")
+    return LineageNames(project or node.project, dataset, node.name)
+
+
 class _Walk:
     """Breadth-first over edges; at most `limit` nodes, `NEIGHBOURS` of one node."""
 
-    def __init__(self, session: Session, project: str, limit: int) -> None:
-        self.session, self.project, self.limit = session, project, limit
+    def __init__(self, session: Session, project: str, limit: int, sight: _Sight) -> None:
+        self.session, self.project, self.limit, self.sight = session, project, limit, sight
         self.ids: dict[int, int] = {}
         self.edges: set[tuple[int, int, str]] = set()
         self.truncated = False
@@ -170,26 +233,33 @@ class _Walk:
 
     def _neighbours(self, node: int, near: Any, far: Any, seen: set[int]) -> list[int]:
         query = (
-            select(EdgeRow.source, EdgeRow.target, EdgeRow.kind, NodeRow.id)
+            select(
+                EdgeRow.source,
+                EdgeRow.target,
+                EdgeRow.kind,
+                NodeRow.id,
+                NodeRow.type,
+                NodeRow.name,
+                NodeRow.project,
+                NodeRow.properties,
+            )
             .join(NodeRow, NodeRow.id == far)
             .where(near == node, NodeRow.project == self.project)
             .order_by(EdgeRow.created_at.desc())
         )
         found: list[int] = []
-        for source, target, kind, other in self.session.execute(query.limit(NEIGHBOURS)):
-            if other not in self.ids and len(self.ids) >= self.limit:
+        neighbours = self.sight.of(self.session.execute(query).all())
+        for edge in neighbours[:NEIGHBOURS]:
+            if edge.id not in self.ids and len(self.ids) >= self.limit:
                 self.truncated = True
                 break
-            self.ids.setdefault(other, 0)
-            self.edges.add((source, target, kind))
-            if other not in seen:
-                seen.add(other)
-                found.append(other)
+            self.ids.setdefault(edge.id, 0)
+            self.edges.add((edge.source, edge.target, edge.kind))
+            if edge.id not in seen:
+                seen.add(edge.id)
+                found.append(edge.id)
         if len(found) == NEIGHBOURS:
-            total = self.session.scalar(
-                select(func.count()).select_from(EdgeRow).where(near == node)
-            )
-            self.ids[node] += max(0, (total or 0) - NEIGHBOURS)
+            self.ids[node] += len(neighbours) - NEIGHBOURS
         return found
 
     def result(self, root: NodeRow) -> Lineage:
@@ -199,7 +269,7 @@ class _Walk:
         names = {row.id: row.urn for row in rows}
         return Lineage(
             root=root.urn,
-            nodes=[_to_node(row, self.ids[row.id]) for row in rows],
+            nodes=[_to_node(row, self.ids[row.id], self.sight.whole(row)) for row in rows],
             edges=[
                 LineageEdge(source=names[s], target=names[t], kind=kind)
                 for s, t, kind in sorted(self.edges)
@@ -208,13 +278,13 @@ class _Walk:
         )
 
 
-def _to_node(row: NodeRow, more: int) -> LineageNode:
+def _to_node(row: NodeRow, more: int, whole: bool) -> LineageNode:
     return LineageNode(
         id=row.urn,
         type=row.type,
         name=row.name,
         created_at=row.created_at,
         actor=row.actor,
-        properties=row.properties,
+        properties=row.properties if whole else {},
         more=more,
     )

@@ -109,4 +109,4 @@ def show_lineage(
     `ref`: dataset/name@v1, snapshot/sha256:…, job/ID, run/ID, model/name@v1, deployment/name,
     or the id of a node.
     """
-    return lineage.show(project, ref, direction, depth, limit)
+    return lineage.show(caller, project, ref, direction, depth, limit)

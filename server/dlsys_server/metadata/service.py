@@ -18,6 +18,7 @@ from jupyter_dlsys.contract.runs import MetricSeries, Model, ModelVersion, Run
 
 from .mlflow.child import MlflowChild
 from .mlflow.client import MlflowClient
+from .mlflow.elsewhere import ToldMlflow
 from .mlflow.errors import MlflowError
 from .recording import Recorder
 from .series import read_series
@@ -36,7 +37,7 @@ class MetadataService:
         self,
         database: Database,
         bridge: LoopBridge,
-        child: MlflowChild,
+        child: MlflowChild | ToldMlflow,
         client: MlflowClient,
         recorder: Recorder,
     ) -> None:
@@ -121,6 +122,21 @@ class MetadataService:
                 found.setdefault(row.job_id or "", []).append(f"{row.model}@v{row.version}")
         return found
 
+    def _page(self, coroutine: Coroutine[Any, Any, T], paging: Paging) -> T:
+        """As `_call`; MLflow breaks on a cursor that it has not made.
+
+        Raises:
+            InvalidInput: that was the caller's.
+        """
+        try:
+            return self._call(coroutine)
+        except MlflowError as error:
+            if paging.cursor and error.status == 500:
+                raise InvalidInput(
+                    "The cursor is not one of this list.", hint="Take it from next_cursor."
+                ) from None
+            raise
+
     # -- runs
 
     def runs(
@@ -144,7 +160,7 @@ class MetadataService:
             )
             return runs, following, names
 
-        runs, following, names = self._call(search())
+        runs, following, names = self._page(search(), paging)
         jobs = self._jobs_of([r["info"]["run_id"] for r in runs])
         return Page(items=[to_run(r, names, jobs) for r in runs], next_cursor=following or None)
 
@@ -189,9 +205,10 @@ class MetadataService:
 
     def models(self, project: str, paging: Paging) -> Page[Model]:
         """Registered models with their newest version."""
-        found, following = self._call(
-            self.client.search_models(project, limit=paging.limit, page_token=paging.cursor or "")
+        asked = self.client.search_models(
+            project, limit=paging.limit, page_token=paging.cursor or ""
         )
+        found, following = self._page(asked, paging)
         items = [to_model(project, m, []) for m in found]
         for item in items:
             item.deployments = list(self.deployments_of(project, item.name))

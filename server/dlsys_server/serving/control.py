@@ -35,9 +35,9 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "VIRTUAL_
 class GatewayControl:
     """Thread-safe. `token` opens every endpoint and is known to the platform only."""
 
-    def __init__(self, folder: Path, host: str, port: int) -> None:
+    def __init__(self, folder: Path, host: str, port: int, token: str = "") -> None:
         self.folder, self.host, self.port = folder, host, port
-        self.token = f"dlsys_platform_{secrets.token_urlsafe(32)}"
+        self.token = token or f"dlsys_platform_{secrets.token_urlsafe(32)}"
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._status: tuple[float, dict[str, Any]] = (0.0, {})
@@ -117,10 +117,7 @@ class GatewayControl:
 
     def write_routes(self, deployments: dict[str, Any], tokens: dict[str, Any]) -> None:
         """Replace routes.json: temp file, fsync, rename."""
-        platform = {
-            digest(self.token): {"subject": "platform", "project": p, "deployments": "*"}
-            for p in {d["project"] for d in deployments.values()}
-        }
+        platform = {digest(self.token): {"subject": "platform", "project": "*", "deployments": "*"}}
         routes = {
             "revision": time.time_ns(),
             "deployments": deployments,
@@ -134,6 +131,19 @@ class GatewayControl:
             out.flush()
             os.fsync(out.fileno())
         temporary.rename(path)
+
+    def tokens(self) -> dict[str, Any]:
+        """Programs' tokens that were written last."""
+        with contextlib.suppress(OSError, ValueError, KeyError, AttributeError):
+            found = json.loads((self.folder / "routes.json").read_text())["tokens"]
+            return {key: entry for key, entry in found.items() if entry["project"] != "*"}
+        return {}
+
+    def used(self) -> dict[str, float]:
+        """When each token (by its digest) was used since this was asked last."""
+        with contextlib.suppress(Unavailable, Refused):
+            return dict(self._ask("POST", "/used", None, 2)["tokens"])
+        return {}
 
     def apply(self, timeout: float = 240, retry: str = "") -> dict[str, Any]:
         """Let the gateway read its routes and wait until it has settled."""

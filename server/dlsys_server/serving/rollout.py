@@ -6,6 +6,7 @@ One thread. Everything can be repeated: the row says what is wanted, the gateway
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,12 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from dlsys_server.access.tables import TokenRow
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import DlsysError, NotFound
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.holding import Holding
+from dlsys_server.core.leases import Lease
 from dlsys_server.core.loops import Loop
 from dlsys_server.metadata.lineage import LineageService
 from dlsys_server.metadata.service import MetadataService
@@ -25,11 +27,14 @@ from jupyter_dlsys.contract.deployments import GoldenReport
 
 from . import golden
 from .control import GatewayControl
+from .keys import Keys
 from .tables import DeploymentRow
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 5.0
 RESOLVE_SECONDS = 60.0
+GATEWAY = "gateway"
+"""The lease of the platform that has the gateway."""
 
 
 class Rollouts(Loop):
@@ -43,26 +48,69 @@ class Rollouts(Loop):
         lineage: LineageService,
         control: GatewayControl,
         models: Path,
+        keys: Keys,
+        lease: Lease | None = None,
     ) -> None:
         super().__init__("rollouts", pause=LOOK_SECONDS, patience=10)
         self.database, self.events = database, events
         self.metadata, self.lineage = metadata, lineage
-        self.control, self.models = control, models
+        self.control, self.models, self.keys = control, models, keys
         self._resolved_at = -RESOLVE_SECONDS
         self._published = False
+        self._writing = threading.Lock()
+        self.holding = Holding(lease, self.nudge) if lease is not None else None
 
-    def wake(self) -> None:
+    def nudge(self) -> None:
         """Something may have changed: look now."""
         self._resolved_at = -RESOLVE_SECONDS
-        super().wake()
+        super().nudge()
 
     def step(self, woken: bool) -> float:
-        """Write the routes as they are, at first; then follow changes."""
+        """Write the routes as they are, at first; then follow changes. One platform does it."""
+        if self.holding is not None and not self.holding.held:
+            self.error = ""
+            if self.holding.lost:
+                self._leave()
+            return LOOK_SECONDS
         if not self._published and self.rows():
             self.publish()
         self._published = True
         self.error = self.look()
+        self._keep_keys()
         return LOOK_SECONDS
+
+    def spread(self) -> None:
+        """Tell the gateway now who may call what."""
+        self.publish()
+        if self.control.running():
+            self.control.apply(timeout=2)
+
+    def _keep_keys(self) -> None:
+        """Owners come and go, other processes make and revoke: the gateway hears of it here."""
+        if not self.control.running():
+            return
+        self.keys.used(self.control.used())
+        told = self.control.tokens()
+        if self.keys.current(told) != told:
+            self.spread()
+
+    def _leave(self) -> None:
+        """Another platform has the gateway: end the one of the time before."""
+        self._published = False
+        if self.control.running():
+            self.control.stop()
+
+    def start(self) -> None:
+        """Begin, as soon as the gateway is this platform's."""
+        if self.holding is not None:
+            self.holding.start()
+        super().start()
+
+    def stop(self) -> None:
+        """End the loop, and let another platform have the gateway."""
+        super().stop()
+        if self.holding is not None:
+            self.holding.stop()
 
     def rows(self) -> list[DeploymentRow]:
         """All endpoints."""
@@ -176,7 +224,7 @@ class Rollouts(Loop):
         with self.database.write() as session:
             found = session.get(DeploymentRow, (row.project, row.name), with_for_update=True)
             if found is None or found.target_version != row.target_version:
-                super().wake()
+                super().nudge()
                 return
             if found.version != found.target_version:
                 found.previous_version, found.version = found.version, found.target_version
@@ -241,6 +289,12 @@ class Rollouts(Loop):
 
     def publish(self, warming: DeploymentRow | None = None) -> None:
         """Write the gateway's routes from the rows; `warming` is warmed without answering."""
+        with self._writing:  # what was read earlier must not be written later
+            deployments = self._publish(warming)
+        if deployments:
+            self.control.ensure()
+
+    def _publish(self, warming: DeploymentRow | None) -> dict[str, Any]:
         deployments: dict[str, Any] = {}
         for row in self.rows():
             versions = {
@@ -259,9 +313,8 @@ class Rollouts(Loop):
                     "previous": str(row.previous_version) if row.previous_version else None,
                     "versions": versions,
                 }
-        self.control.write_routes(deployments, self._tokens())
-        if deployments:
-            self.control.ensure()
+        self.control.write_routes(deployments, self.keys.current(self.control.tokens()))
+        return deployments
 
     def _version(self, row: DeploymentRow, version: int) -> dict[str, Any]:
         return {
@@ -270,16 +323,3 @@ class Rollouts(Loop):
             "max_batch": row.max_batch,
             "slo_ms": row.slo_ms,
         }
-
-    def _tokens(self) -> dict[str, Any]:
-        with self.database.read() as session:
-            rows = session.scalars(select(TokenRow).where(TokenRow.kind == "endpoint"))
-            return {
-                row.sha256: {
-                    "subject": row.name,
-                    "project": row.project,
-                    "deployments": [row.subject.removeprefix("deployment/")],
-                    "expires_at": row.expires_at.timestamp() if row.expires_at else None,
-                }
-                for row in rows
-            }

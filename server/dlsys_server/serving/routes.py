@@ -10,11 +10,8 @@ from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.deployments import (
     Deployment,
     DeployRequest,
-    IssuedToken,
     Prediction,
     PredictRequest,
-    TokenInfo,
-    TokenRequest,
 )
 
 from .service import ServingService
@@ -63,23 +60,3 @@ async def predict(
 ) -> Prediction:
     """Ask the endpoint through the platform, for people; programs call its own URL."""
     return await serving.predict(caller, project, name, body)
-
-
-@router.get("/{name}/tokens", operation_id="deployments.tokens")
-def list_tokens(project: str, name: str, caller: Caller, serving: Serving) -> list[TokenInfo]:
-    """Tokens of programs that may call this endpoint."""
-    return serving.tokens(project, name)
-
-
-@router.post("/{name}/tokens", status_code=201, operation_id="deployments.issue_token")
-def issue_token(
-    project: str, name: str, body: TokenRequest, caller: Caller, serving: Serving
-) -> IssuedToken:
-    """A token for a program; the secret is shown once."""
-    return serving.issue_token(caller, project, name, body)
-
-
-@router.delete("/{name}/tokens/{token}", status_code=204, operation_id="deployments.revoke_token")
-def revoke_token(project: str, name: str, token: str, caller: Caller, serving: Serving) -> None:
-    """Make a token worthless at once."""
-    serving.revoke_token(caller, project, name, token)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import httpx
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from dlsys_server.access import tokens
 from dlsys_server.access.principals import Principal
-from dlsys_server.access.tables import TokenRow
+from dlsys_server.access.quotas import QuotaService
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
 from dlsys_server.core.database import Database
@@ -27,6 +26,7 @@ from dlsys_server.core.errors import (
     Unavailable,
 )
 from dlsys_server.core.events import EventLog
+from dlsys_server.core.places import Places
 from dlsys_server.metadata.service import MetadataService
 from jupyter_dlsys.contract.base import FieldProblem, Page
 from jupyter_dlsys.contract.deployments import (
@@ -34,16 +34,14 @@ from jupyter_dlsys.contract.deployments import (
     DeploymentStatistics,
     DeployRequest,
     GoldenReport,
-    IssuedToken,
     Prediction,
     PredictRequest,
-    TokenInfo,
-    TokenRequest,
 )
+from jupyter_dlsys.contract.quotas import QuotaKind
 
 from .control import GatewayControl
 from .golden import columns
-from .rollout import Rollouts
+from .rollout import GATEWAY, Rollouts
 from .tables import DeploymentRow
 
 
@@ -57,10 +55,23 @@ class ServingService:
         metadata: MetadataService,
         control: GatewayControl,
         rollouts: Rollouts,
+        quotas: QuotaService,
+        places: Places,
     ) -> None:
+        self.places = places
         self.database, self.events, self.metadata = database, events, metadata
-        self.control, self.rollouts = control, rollouts
+        self.control, self.rollouts, self.quotas = control, rollouts, quotas
+        quotas.meters["endpoints"].append(_endpoints)
         self._http: httpx.AsyncClient | None = None
+
+    def need_gateway(self) -> None:
+        """Only the process that has the gateway can answer.
+
+        Raises:
+            Elsewhere: this is another one.
+        """
+        self.places.need_holder(GATEWAY)
+        self.places.need_main()
 
     async def close(self) -> None:
         """Close the connections to the gateway."""
@@ -76,7 +87,9 @@ class ServingService:
 
         Raises:
             NotFound: no such model, version or alias.
+            Forbidden: a new endpoint would be one more than a quota allows.
         """
+        self.places.need_holder(GATEWAY)
         asked = idempotency.fingerprint("deployments.deploy", project, body)
         model, _, ref = body.model.partition("@")
         version = self.metadata.model_version(project, model, ref).version
@@ -103,6 +116,7 @@ class ServingService:
             raise Conflict(
                 f"The endpoint name '{name}' is taken.", hint="Choose another with --name."
             )
+        self.quotas.check(session, caller.name, project, "endpoints", 1)
         row = DeploymentRow(
             project=project,
             name=name,
@@ -121,6 +135,7 @@ class ServingService:
 
     def page(self, project: str, paging: Paging) -> Page[Deployment]:
         """Endpoints by name."""
+        self.places.need_holder(GATEWAY)
         query = select(DeploymentRow).where(DeploymentRow.project == project)
         if paging.cursor:
             query = query.where(DeploymentRow.name > paging.cursor)
@@ -135,12 +150,14 @@ class ServingService:
 
     def show(self, project: str, name: str) -> Deployment:
         """One endpoint with its live statistics."""
+        self.places.need_holder(GATEWAY)
         with self.database.read() as session:
             row = _find(session, project, name)
         return self._view(row, self.control.status().get("deployments", {}))
 
     def rollback(self, caller: Principal, project: str, name: str) -> Deployment:
         """Go back to the version served before; stops following an alias."""
+        self.places.need_holder(GATEWAY)
         with self.database.write() as session:
             row = _find(session, project, name)
             if row.previous_version is None:
@@ -158,6 +175,7 @@ class ServingService:
 
     def undeploy(self, caller: Principal, project: str, name: str) -> None:
         """Stop serving; forget the endpoint and its tokens."""
+        self.need_gateway()
         with self.database.write() as session:
             row = _find(session, project, name)
             row.state = "stopped"
@@ -183,6 +201,11 @@ class ServingService:
                     .order_by(DeploymentRow.name)
                 )
             )
+
+    def has(self, project: str, name: str) -> bool:
+        """Whether there is such an endpoint."""
+        with self.database.read() as session:
+            return session.get(DeploymentRow, (project, name)) is not None
 
     def active(self) -> int:
         """Number of endpoints."""
@@ -215,6 +238,7 @@ class ServingService:
         raise _refusal(name, answer.status_code, found)
 
     def _known(self, project: str, name: str) -> None:
+        self.places.need_holder(GATEWAY)
         with self.database.read() as session:
             _find(session, project, name)
 
@@ -233,54 +257,6 @@ class ServingService:
                 hint="It is started again by itself; try once more in a few seconds.",
                 retry_after=2,
             ) from None
-
-    # -- tokens
-
-    def tokens(self, project: str, name: str) -> list[TokenInfo]:
-        """Tokens of programs."""
-        with self.database.read() as session:
-            _find(session, project, name)
-            rows = session.scalars(
-                select(TokenRow)
-                .where(TokenRow.project == project, TokenRow.subject == f"deployment/{name}")
-                .order_by(TokenRow.id)
-            )
-            return [
-                TokenInfo(id=r.id, name=r.name, created_at=r.created_at, expires_at=r.expires_at)
-                for r in rows
-            ]
-
-    def issue_token(
-        self, caller: Principal, project: str, name: str, body: TokenRequest
-    ) -> IssuedToken:
-        """A token for a program; the secret is shown once."""
-        lifetime = timedelta(days=body.expires_in_days) if body.expires_in_days else None
-        with self.database.write() as session:
-            _find(session, project, name)
-            row, secret = tokens.issue(
-                session,
-                "endpoint",
-                name=body.name,
-                owner=caller.name,
-                project=project,
-                subject=f"deployment/{name}",
-                lifetime=lifetime,
-            )
-        self._spread()
-        return IssuedToken(id=row.id, name=row.name, token=secret, expires_at=row.expires_at)
-
-    def revoke_token(self, caller: Principal, project: str, name: str, token: str) -> None:
-        """Make a token worthless at once."""
-        with self.database.write() as session:
-            _find(session, project, name)
-            if not tokens.revoke(session, project, f"deployment/{name}", token):
-                raise NotFound("There is no such token.", hint=f"`dlsys endpoints tokens {name}`")
-        self._spread()
-
-    def _spread(self) -> None:
-        self.rollouts.publish()
-        if self.control.running():
-            self.control.apply(timeout=2)
 
     # -- views
 
@@ -317,6 +293,17 @@ class ServingService:
             golden=GoldenReport.model_validate(row.golden) if row.golden else None,
             statistics=_statistics(found),
         )
+
+
+def _endpoints(
+    session: Session, kind: QuotaKind, names: Collection[str] | None = None
+) -> Mapping[str, float]:
+    """Endpoints by owner or project."""
+    who = DeploymentRow.owner if kind == "user" else DeploymentRow.project
+    query: Any = select(who, func.count()).group_by(who)
+    if names is not None:
+        query = query.where(who.in_(list(names)))
+    return {name: float(count) for name, count in session.execute(query)}
 
 
 def _find(session: Session, project: str, name: str) -> DeploymentRow:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from dlsys_server.access.quota_words import Standing
 from dlsys_server.core import clock
 from dlsys_server.core.events import EventLog
 
@@ -37,6 +38,18 @@ class Announcer:
         """A word of the platform in the job's log; unlike the reason it stays."""
         payload = {"stream": "system", "text": f"{text}\n", "at": clock.now().timestamp()}
         self.spooled(session, job, "job.log", payload)
+
+    def quota(self, session: Session, job_id: str, topic: str, standing: Standing) -> None:
+        """GPU-hours run out while a job uses them, or have."""
+        told = {
+            "kind": standing.kind,
+            "name": standing.name,
+            "resource": standing.resource,
+            "used": round(standing.used, 6),
+            "limit": standing.limit,
+            "words": standing.words(),
+        }
+        self._append(session, session.get_one(JobRow, job_id), topic, told)
 
     def spooled(self, session: Session, job: JobRow, topic: str, payload: dict[str, Any]) -> None:
         """One event of a job's newest attempt."""

@@ -9,7 +9,7 @@ from dlsys_server.core.errors import InvalidInput
 from dlsys_server.datasets.snapshots import SnapshotService
 from jupyter_dlsys.contract.datasets import SnapshotRequest
 from jupyter_dlsys.contract.jobs import InputRequest
-from jupyter_dlsys.contract.references import parse_reference
+from jupyter_dlsys.contract.references import parse_uri
 
 
 class Binder:
@@ -23,38 +23,45 @@ class Binder:
     ) -> dict[str, Any]:
         """For each input {dataset, version, snapshot}; the snapshots are made.
 
+        One of another project names that as `project`.
+
         Raises:
             InvalidInput, NotFound, Refused: one of them cannot be read.
         """
         bound: dict[str, Any] = {}
         for name, wanted in inputs.items():
-            dataset, request = _request(name, wanted)
-            snapshot = self.snapshots.create(caller, project, dataset, request)
+            place, dataset, request = _request(project, name, wanted)
+            snapshot = self.snapshots.create(caller, place, dataset, request)
             bound[name] = {
                 "dataset": snapshot.dataset,
                 "version": snapshot.version,
                 "snapshot": snapshot.hash,
+                **({"project": place} if place != project else {}),
             }
         return bound
 
-    def examine(self, project: str, name: str, wanted: InputRequest) -> None:
+    def examine(self, caller: Principal, project: str, name: str, wanted: InputRequest) -> None:
         """Raise what `bind` would raise, as far as that is known without reading data."""
-        dataset, request = _request(name, wanted)
-        self.snapshots.examine(project, dataset, request)
+        place, dataset, request = _request(project, name, wanted)
+        self.snapshots.examine(caller, place, dataset, request)
 
 
-def _request(name: str, wanted: InputRequest) -> tuple[str, SnapshotRequest]:
+def _request(project: str, name: str, wanted: InputRequest) -> tuple[str, str, SnapshotRequest]:
     try:
-        dataset, ref = parse_reference(wanted.dataset)
+        place, dataset, ref = parse_uri(wanted.dataset, project)
     except ValueError as error:
         raise InvalidInput(
             f"Input '{name}': {error}", hint="`dlsys datasets list` shows the datasets."
         ) from None
-    return dataset, SnapshotRequest(
-        ref=ref,
-        tags=wanted.tags,
-        where=wanted.where,
-        columns=wanted.columns,
-        split=wanted.split,
-        seed=wanted.seed,
+    return (
+        place,
+        dataset,
+        SnapshotRequest(
+            ref=ref,
+            tags=wanted.tags,
+            where=wanted.where,
+            columns=wanted.columns,
+            split=wanted.split,
+            seed=wanted.seed,
+        ),
     )

@@ -78,6 +78,7 @@ class Checkpoints:
     def _earlier(self, job: JobRow) -> Iterator[Path]:
         inside = self.attempts.own(job).relative_to(self.attempts.folder(job))
         for number in range(job.attempt - 1, 0, -1):
+            self.attempts.take_back(job, number)
             yield self.attempts.root / job.id / str(number) / inside / FOLDER
 
     def _pack(self, job: JobRow, folder: int, name: str) -> str | None:

@@ -71,14 +71,15 @@ class Closer:
                 status = RUN_STATUS.get(job.state, "FAILED")
                 self.metadata.finish_run(job.project, job.run_id, status)
             kept = None if job.state == "succeeded" else self.checkpoints.keep(job)
+            size = self.checkpoints.keeper.store.size(kept) if kept else 0
         except DlsysError as error:
             log.warning("job not closed yet", extra={"job": job_id, "detail": error.detail})
             return
         with self.database.write() as session:
             session.execute(
                 update(JobRow)
-                .where(JobRow.id == job_id)
-                .values(run_closed=True, checkpoint_sha=kept)
+                .where(JobRow.id == job_id, JobRow.run_closed.is_(False))
+                .values(run_closed=True, checkpoint_sha=kept, kept_bytes=JobRow.kept_bytes + size)
             )
         self.attempts.remove(job)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 
 from dlsys_server.core.database import Database
+from dlsys_server.core.peers import Peer, Peers
 from jupyter_dlsys.contract.jobs import TERMINAL_STATES
 from jupyter_dlsys.contract.system import Gpu, Isolation, JobUsage, UsagePoint, Warm, Worker
 
@@ -27,6 +28,7 @@ class Compute:
     def __init__(
         self,
         database: Database,
+        peers: Peers,
         capacity: Capacity,
         sampler: Sampler,
         machine: Machine,
@@ -34,7 +36,7 @@ class Compute:
         isolation: Callable[[], Isolation | None] = lambda: None,
         warm: Callable[[], Warm | None] = lambda: None,
     ) -> None:
-        self.database, self.capacity = database, capacity
+        self.database, self.peers, self.capacity = database, peers, capacity
         self.sampler, self.machine, self.gpus = sampler, machine, gpus
         self.isolation, self.warm = isolation, warm
 
@@ -56,26 +58,36 @@ class Compute:
         )
 
     def workers(self) -> list[Worker]:
-        """This machine."""
+        """This machine, and those of other platforms on the same database."""
         with self.database.read() as session:
             holding = session.scalars(select(JobRow).where(JobRow.state.in_(HOLDING))).all()
-        return [
-            Worker(
-                name=platform.node() or "local",
-                cpus=self.capacity.cpus,
-                cpus_used=sum(job.cpus for job in holding),
-                memory_bytes=self.capacity.memory_bytes,
-                memory_bytes_used=sum(job.memory_limit or 0 for job in holding),
-                gpus=list(self.capacity.gpus),
-                gpus_used=len({gpu for job in holding for gpu in job.gpu_ids}),
-                jobs=[job.id for job in holding],
-                cpu_load=self.machine.cpu_load(),
-                memory_bytes_load=self.machine.memory_load(),
-                gpu_details=self._gpus(holding),
-                isolation=self.isolation(),
-                warm=self.warm(),
-            )
-        ]
+        living, me = self.peers.living(), self.peers.worker
+        own = [job for job in holding if not self.peers.many or job.worker in (None, me)]
+        found = [self._own(own, living.get(me))]
+        for peer in living.values():
+            if peer.worker != me:
+                capacity = Capacity(peer.cpus, peer.memory_bytes, peer.gpus)
+                jobs = [job for job in holding if job.worker == peer.worker]
+                found.append(self._told(_worker(peer.worker, capacity, jobs), peer))
+        return found
+
+    def _own(self, holding: Sequence[JobRow], peer: Peer | None) -> Worker:
+        name = self.peers.worker if self.peers.many else platform.node() or "local"
+        found = _worker(name, self.capacity, holding).model_copy(
+            update={
+                "cpu_load": self.machine.cpu_load(),
+                "memory_bytes_load": self.machine.memory_load(),
+                "gpu_details": self._gpus(holding),
+                "isolation": self.isolation(),
+                "warm": self.warm(),
+            }
+        )
+        return found if peer is None else self._told(found, peer)
+
+    def _told(self, worker: Worker, peer: Peer) -> Worker:
+        leads = self.peers.holder("scheduler") == peer.worker
+        told = {"platform": peer.name, "url": peer.url, "seen_at": peer.seen_at, "leads": leads}
+        return worker.model_copy(update=told)
 
     def _gpus(self, holding: Sequence[JobRow]) -> list[Gpu]:
         states = self.gpus.states()
@@ -93,6 +105,19 @@ class Compute:
                 )
             )
         return found
+
+
+def _worker(name: str, capacity: Capacity, holding: Sequence[JobRow]) -> Worker:
+    return Worker(
+        name=name,
+        cpus=capacity.cpus,
+        cpus_used=sum(job.cpus for job in holding),
+        memory_bytes=capacity.memory_bytes,
+        memory_bytes_used=sum(job.memory_limit or 0 for job in holding),
+        gpus=list(capacity.gpus),
+        gpus_used=len({gpu for job in holding for gpu in job.gpu_ids}),
+        jobs=[job.id for job in holding],
+    )
 
 
 def newest_attempt(points: Sequence[Point]) -> list[Point]:

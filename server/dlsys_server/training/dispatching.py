@@ -19,7 +19,7 @@ from dlsys_server.core import clock
 from .gathering import Gatherer, Upstreams, View
 from .launching import Launcher
 from .leading import Leadership
-from .queueing import Candidate, Holdings, Running, decide
+from .queueing import Candidate, Running
 from .states import move
 from .tables import JobRow
 from .turns import Turns, outlook
@@ -51,6 +51,7 @@ class Dispatcher:
         self._announced: tuple[object, ...] = (0, 0)
         self._announced_at = 0.0
         self._projects: set[str] = set()
+        self.placed_elsewhere: Callable[[], None] = lambda: None
 
     def dispatch(self, stopping: Callable[[], bool] = lambda: False) -> bool:
         """Start what fits; True while there is something that waits or is to be told."""
@@ -67,10 +68,14 @@ class Dispatcher:
         if self.launcher.blocked():
             return
         now = time.time()
+        owners = {job.owner for job in view.waiting.values()}
+        elsewhere = {owner for owner in owners if self.launcher.waits_for(owner)}
         ready = [
             job
             for job in view.waiting.values()
-            if job.id not in upstreams.blocking and (job.not_before or 0.0) <= now
+            if job.id not in upstreams.blocking
+            and (job.not_before or 0.0) <= now
+            and job.owner not in elsewhere
         ]
         # The same queue gives the same answer, but for forecasts and shares, which change slowly.
         asked = (view.stamp, len(ready))
@@ -84,24 +89,29 @@ class Dispatcher:
 
     def choose(self, ready: list[Candidate], view: View, now: float) -> list[Running]:
         """What of the ready jobs is to start now, and on which GPUs."""
-        holdings = Holdings(self.turns.capacity, self.turns.limits, view.running)
+        workers = self.turns.workers
         least = min((job.cpus for job in ready), default=0.0)
-        if not ready or holdings.free.cpus + 1e-9 < least:
+        free = workers.pooled().cpus
+        free -= sum(one.job.cpus for one in workers.pooled_running(view.running))
+        if not ready or free + 1e-9 < least:
             return []
         times = self.turns.durations.round()
-        ordered = self.turns.ordered(ready, view.running, times, now)
-        return decide(ordered, holdings, outlook(times, now), now).starts
+        ordered = list(self.turns.ordered(ready, view.running, times, now))
+        return workers.place(ordered, view.running, self.turns.limits, outlook(times, now), now)
 
     def _begin(self, one: Running) -> None:
         with self.database.write() as session:
             row = _as_it_was(session, one.job)
             if row is None:
                 return
-            values = {"gpu_ids": list(one.gpu_ids), "worker": self.worker, "reason": "Starting"}
+            values = {"gpu_ids": list(one.gpu_ids), "worker": one.worker, "reason": "Starting"}
             if not move(session, row, "starting", **values):
                 return
             self.announcer.changed(session, one.job.id)
-        self.launcher.launch(one.job.id)
+        if one.worker == self.worker:
+            self.launcher.launch(one.job.id)
+        else:
+            self.placed_elsewhere()
 
     def _skip(self, view: View, upstreams: Upstreams) -> None:
         doomed = list(upstreams.doomed.items())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-PRIVATE_VARIABLES = ("DLSYS_", "JUPYTERHUB_", "JPY_", "JUPYTER_", "MLFLOW_", "AWS_", "PG")
+from jupyter_dlsys.contract.variables import without_secrets
 
 
 def inherited_environment() -> dict[str, str]:
     """The platform's environment without its own secrets and settings."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(PRIVATE_VARIABLES)}
+    return without_secrets(os.environ)

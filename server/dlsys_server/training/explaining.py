@@ -11,8 +11,9 @@ import math
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from dlsys_server.core.database import Database
 from jupyter_dlsys.contract.jobs import Forecast, QueueEntry, Range, Resources
@@ -29,6 +30,18 @@ FRESH_SECONDS = 0.5
 WORTH = 20.0
 """An answer is kept so many times longer than it took: at most 5 % of a CPU goes into it."""
 NEW_JOB_WORTH = 4.0
+
+
+class Waits(Protocol):
+    """What jobs have to wait for besides each other; '' when nothing."""
+
+    def blocked(self) -> str:
+        """All jobs."""
+        ...
+
+    def waits_for(self, owner: str) -> str:
+        """Jobs of an owner."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -48,10 +61,10 @@ class Explainer:
         database: Database,
         gatherer: Gatherer,
         turns: Turns,
-        blocked: Callable[[], str],
+        launcher: Waits,
     ) -> None:
         self.database, self.gatherer, self.turns = database, gatherer, turns
-        self.blocked = blocked
+        self.launcher = launcher
         self._lock = threading.Lock()
         self._picture: Picture | None = None
 
@@ -88,19 +101,22 @@ class Explainer:
         with self.database.read() as session:
             view = self.gatherer.look(session)
             upstreams = self.gatherer.upstreams(session, view)
-        return Picture(self.turns, view, upstreams, self.blocked(), begun)
+        view = replace(view, running=self.turns.workers.pooled_running(view.running))
+        return Picture(self.turns, view, upstreams, self.launcher, begun)
 
 
 class Picture:
     """The queue at one moment, played forward once."""
 
     def __init__(
-        self, turns: Turns, view: View, upstreams: Upstreams, blocked: str, begun: float
+        self, turns: Turns, view: View, upstreams: Upstreams, launcher: Waits, begun: float
     ) -> None:
         self.now = time.time()
         self.waiting, self.running = view.waiting, view.running
         self._runs = {one.job.id: one for one in view.running}
-        self._turns, self._upstreams, self._blocked = turns, upstreams, blocked
+        self._turns, self._upstreams, self._blocked = turns, upstreams, launcher.blocked()
+        owners = {job.owner for job in view.waiting.values()}
+        self._waits_for = {owner: launcher.waits_for(owner) for owner in owners}
         self._times: Round = turns.durations.round()
         ordered = list(turns.ordered(view.waiting.values(), view.running, self._times, self.now))
         self._holdings = Holdings(turns.capacity, turns.limits, view.running)
@@ -134,7 +150,8 @@ class Picture:
             one = self._runs.get(job_id)
             return None if one is None else self._of_running(one)
         moment = self._future.starts.get(job_id)
-        starts = None if moment is None or self._blocked else moment.range()
+        unknown = self._blocked or self._waits_for[job.owner]
+        starts = None if moment is None or unknown else moment.range()
         position = self._position[job_id]
         return Place(position, self._reason(job, position), forecast(starts, self._times(job)))
 
@@ -169,13 +186,13 @@ class Picture:
         return self._play_one(job)
 
     def _play_one(self, job: Candidate) -> Range | None:
-        holdings = Holdings(self._turns.capacity, self._turns.limits, self.running)
+        holdings = Holdings(self._turns.capacity, self._holdings.limits, self.running)
         future = Play([job], {}, holdings, self._times, self._left, self.now).run()
         moment = future.starts.get(job.id)
         return None if moment is None else moment.range()
 
     def _play(self, ordered: Sequence[Candidate]) -> Future:
-        holdings = Holdings(self._turns.capacity, self._turns.limits, self.running)
+        holdings = Holdings(self._turns.capacity, self._holdings.limits, self.running)
         blocking = dict(self._upstreams.blocking)
         for job_id, (upstream, _) in self._upstreams.doomed.items():
             blocking[job_id] = frozenset({upstream})
@@ -190,6 +207,7 @@ class Picture:
             job.id in self._upstreams.blocking
             or job.id in self._upstreams.doomed
             or (job.not_before or 0.0) > self.now
+            or bool(self._waits_for[job.owner])
         )
 
     def _reason(self, job: Candidate, position: int) -> str:
@@ -200,8 +218,8 @@ class Picture:
             return f"Will be skipped: {self._name(upstream)} ended as {state}"
         if others := self._upstreams.blocking.get(job.id):
             return self._after(sorted(others))
-        if self._blocked:
-            return f"Waiting for {self._blocked}"
+        if others_do := self._blocked or self._waits_for[job.owner]:
+            return f"Waiting for {others_do}"
         limit = self._decision.limited.get(job.id) or self._holdings.over(job)
         if limit is not None:
             return _limited(limit, self._holdings)
@@ -272,6 +290,9 @@ def _kept(job: Candidate, free: Slots) -> str:
 
 
 def _limited(limit: Limit, holdings: Holdings) -> str:
+    if limit.what == "gpu_hours":
+        spent = holdings.limits.spent[limit.of, limit.who]
+        return f"{spent.words}: it starts on {spent.until}, or when there are more"
     has = holdings.held.get(limit.key, 0.0)
     verb = "run" if limit.what == "jobs" else "hold"
     things = {"jobs": "jobs", "cpus": "CPUs", "gpus": "GPUs"}[limit.what]

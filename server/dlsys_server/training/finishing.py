@@ -16,10 +16,10 @@ from .attempts import Status
 from .keeping import Keeper
 from .retrying import Again, Ended, decide
 from .slots import Capacity
-from .states import move, requeue
+from .states import QUOTA, move, requeue
 from .tables import JobRow
 
-FINAL_STATES = {"cancelled": "cancelled", "lost": "lost"}
+FINAL_STATES = {"cancelled": "cancelled", QUOTA: "cancelled", "lost": "lost"}
 STOPPED = ("cancelled", "lost", "killed")
 
 
@@ -100,7 +100,7 @@ def _verdict(job: JobRow, result: dict[str, Any]) -> tuple[str | None, str, floa
     message = str(result.get("message") or "")
     finished = float(result.get("finished_at") or time.time())
     if job.state == "cancelling" and exit_reason in STOPPED:
-        return "cancelled", job.reason, finished
+        return job.exit_reason or "cancelled", job.reason, finished
     if job.state != "cancelling" and exit_reason == "cancelled":
         words = "It was stopped from outside the platform, perhaps by a shutdown of the machine"
         return "lost", words, finished

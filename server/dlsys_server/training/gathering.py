@@ -43,6 +43,7 @@ _COLUMNS = (
     JobRow.source_hash,
     cast(JobRow.parameters, String).label("parameters"),
     JobRow.timeout_seconds,
+    JobRow.worker,
 )
 
 
@@ -176,7 +177,7 @@ def _failed(state: str | None) -> bool:
 
 def _running(holder: tuple[Any, ...]) -> Running:
     job, gpu_ids, started = holder
-    return Running(job, gpu_ids, _epoch(started))
+    return Running(job, gpu_ids, _epoch(started), job.worker)
 
 
 def _candidate(row: Any) -> Candidate:
@@ -200,6 +201,7 @@ def _candidate(row: Any) -> Candidate:
         source_hash=row.source_hash,
         parameters=fingerprint(row.parameters),
         timeout=row.timeout_seconds,
+        worker=row.worker or "",
     )
 
 

@@ -12,7 +12,8 @@ from dlsys_server.core.settings import Settings
 from jupyter_dlsys.contract.system import Isolation, PartHealth
 
 from .accounts import Accounts, bwrap
-from .attempts import supervisor
+from .places import Place
+from .programs import supervisor
 
 PROBE_SECONDS = 20
 
@@ -20,8 +21,11 @@ PROBE_SECONDS = 20
 class IsolationProbe:
     """Looks once, at the first question."""
 
-    def __init__(self, settings: Settings, accounts: Accounts, attempts_root: Path) -> None:
+    def __init__(
+        self, settings: Settings, accounts: Accounts, attempts_root: Path, place: Place
+    ) -> None:
         self.settings, self.accounts, self.root = settings, accounts, attempts_root
+        self.place = place
         self._found: Isolation | None = None
 
     def look(self) -> Isolation:
@@ -41,7 +45,8 @@ class IsolationProbe:
         if wanted:
             sandbox = "bwrap" if bwrap() else "missing"
         found = Isolation(
-            account=self.accounts.words(),
+            launcher=self.place.name,
+            account=self.place.words(),
             memory="cgroup" if groups.get("memory") else "watched",
             processes=processes,
             sandbox=sandbox,

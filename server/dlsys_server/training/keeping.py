@@ -33,9 +33,12 @@ class Keeper:
         """Columns of the job row that say where things are now."""
         own = self.attempts.own(job)
         kept = [(path, self._keep_own(own, own / "outputs" / path)) for path in outputs(own)]
+        notebook, size = self._keep_own(own, own / "notebook.ipynb")
+        log_sha, log_size = self._keep_log(self.attempts.folder(job) / "log")
         return {
-            "notebook_sha": self._keep_own(own, own / "notebook.ipynb")[0],
-            "log_sha": self._keep_log(self.attempts.folder(job) / "log"),
+            "notebook_sha": notebook,
+            "log_sha": log_sha,
+            "kept_bytes": size + log_size + sum(size for _, (_, size) in kept),
             "artifacts": [
                 {"path": path, "bytes": size, "sha256": sha} for path, (sha, size) in kept if sha
             ],
@@ -48,11 +51,11 @@ class Keeper:
         except FileNotFoundError:
             return None, 0
 
-    def _keep_log(self, file: Path) -> str | None:
+    def _keep_log(self, file: Path) -> tuple[str | None, int]:
         try:
-            return self.store.put_file(file)
+            return self.store.put_file(file), file.stat().st_size
         except FileNotFoundError:
-            return None
+            return None, 0
 
     def live_notebook(self, job: JobRow) -> bytes | None:
         """The notebook as far as it was saved."""
@@ -96,6 +99,8 @@ def outputs(own: Path) -> list[str]:
     """Relative paths of regular files below `outputs` of a job's own folder, links left out."""
     folder = own / "outputs"
     found: list[str] = []
+    if folder.is_symlink():  # it would lead to somebody else's
+        return found
     for root, folders, files in os.walk(folder, followlinks=False):
         folders.sort()
         paths = (Path(root, name) for name in sorted(files))

@@ -52,7 +52,13 @@ class Launcher:
 
     def blocked(self) -> str:
         """What all jobs have to wait for; '' when nothing."""
-        return "" if self.metadata.ready() else "the metadata store to start"
+        if not self.metadata.ready():
+            return "the metadata store to start"
+        return self.attempts.place.waits_for()
+
+    def waits_for(self, owner: str) -> str:
+        """What jobs of an owner have to wait for; '' when nothing."""
+        return self.attempts.place.waits_for(owner)
 
     def launch(self, job_id: str) -> None:
         """Bring a `starting` job to its supervisor; one that cannot start fails with the reason."""
@@ -81,8 +87,10 @@ class Launcher:
         if job.run_id is not None:
             return job
         experiment = PurePosixPath(job.source).stem
+        own = [b["dataset"] for b in job.inputs.values() if not b.get("project")]
+        tags = _tags(job, self.snapshots.names.public(job.project, own) if own else frozenset())
         run_id = self.metadata.start_run(
-            job.project, job.owner, experiment, job.name, job.id, _tags(job), job.parameters
+            job.project, job.owner, experiment, job.name, job.id, tags, job.parameters
         )
         with self.database.write() as session:
             row = session.get(JobRow, job.id)
@@ -113,7 +121,8 @@ class Launcher:
             environment = record("environment", job.environment_sha[:12], sha=job.environment_sha)
             self.lineage.link(session, environment, run, "used_env")
         for name, bound in job.inputs.items():
-            snapshot = record("snapshot", bound["snapshot"], dataset=bound["dataset"], bound=name)
+            dataset = "/".join(filter(None, (bound.get("project"), bound["dataset"])))
+            snapshot = record("snapshot", bound["snapshot"], dataset=dataset, bound=name)
             self.lineage.link(session, snapshot, run, "consumed")
 
     def _prepare(self, job: JobRow) -> None:
@@ -142,7 +151,7 @@ class Launcher:
                 .where(AttemptRow.job_id == job.id, AttemptRow.number == job.attempt)
                 .values(checkpoint=step)
             )
-            account = self.attempts.accounts.of(job.owner)
+            account = self.attempts.place.account(job.owner)
             session.execute(
                 update(JobRow)
                 .where(JobRow.id == job.id)
@@ -208,7 +217,8 @@ def _share(job: JobRow) -> dict[str, str]:
     }
 
 
-def _tags(job: JobRow) -> dict[str, str]:
+def _tags(job: JobRow, public: frozenset[str]) -> dict[str, str]:
+    """For MLflow, which shows them to the whole project: datasets by name only where it may."""
     tags = {
         "dlsys.job": job.id,
         "dlsys.source_hash": job.source_hash,
@@ -217,6 +227,7 @@ def _tags(job: JobRow) -> dict[str, str]:
         "mlflow.user": job.owner,
     }
     for name, bound in job.inputs.items():
-        tags[f"dlsys.input.{name}"] = f"{bound['dataset']}@v{bound['version']}"
+        if bound["dataset"] in public and not bound.get("project"):
+            tags[f"dlsys.input.{name}"] = f"{bound['dataset']}@v{bound['version']}"
         tags[f"dlsys.snapshot.{name}"] = bound["snapshot"]
     return tags

@@ -16,6 +16,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from jupyter_dlsys.contract.quotas import QuotaKind
+
 from .slots import CRUMB, Asks, Capacity, Slots
 
 PATIENCE_SECONDS = 3600.0
@@ -45,15 +47,17 @@ class Candidate:
     source_hash: str = ""
     parameters: int = 0
     timeout: float | None = None
+    worker: str = ""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A job that holds slots, since `started` (None until its process runs)."""
+    """A job that holds slots of a worker, since `started` (None until its process runs)."""
 
     job: Candidate
     gpu_ids: tuple[str, ...] = ()
     started: float | None = None
+    worker: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,31 +76,60 @@ class Limit:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Of each user and each project; 0 is no limit."""
+class Spent:
+    """GPU-hours of a month that are used up: how many, whose in words, and until which day."""
 
-    user_jobs: int = 0
+    allowed: float
+    words: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of each user and each project. Of jobs None is no limit, of CPUs and GPUs 0.
+
+    `own_jobs`: by kind and name, of those that have jobs limits of their own. `spent`: who may
+    start nothing more on a GPU.
+    """
+
+    user_jobs: float | None = None
     user_cpus: float = 0
     user_gpus: int = 0
-    project_jobs: int = 0
+    project_jobs: float | None = None
     project_gpus: int = 0
+    own_jobs: Mapping[tuple[QuotaKind, str], float | None] = field(default_factory=dict)
+    spent: Mapping[tuple[str, str], Spent] = field(default_factory=dict)
 
     def of(self, job: Candidate) -> list[Limit]:
         """Those that count for the job."""
         found = [
-            Limit("user", job.owner, "jobs", self.user_jobs),
-            Limit("user", job.owner, "cpus", self.user_cpus),
-            Limit("project", job.project, "jobs", self.project_jobs),
+            *self._jobs("user", job.owner, self.user_jobs),
+            *self._jobs("project", job.project, self.project_jobs),
         ]
+        if self.user_cpus:
+            found.append(Limit("user", job.owner, "cpus", self.user_cpus))
         if job.gpus:
-            found.append(Limit("user", job.owner, "gpus", self.user_gpus))
-            found.append(Limit("project", job.project, "gpus", self.project_gpus))
-        return [limit for limit in found if limit.allowed]
+            if self.user_gpus:
+                found.append(Limit("user", job.owner, "gpus", self.user_gpus))
+            if self.project_gpus:
+                found.append(Limit("project", job.project, "gpus", self.project_gpus))
+            found += self._spent("user", job.owner)
+            found += self._spent("project", job.project)
+        return found
+
+    def _jobs(self, kind: QuotaKind, who: str, allowed: float | None) -> list[Limit]:
+        allowed = self.own_jobs.get((kind, who), allowed)
+        return [] if allowed is None else [Limit(kind, who, "jobs", allowed)]
+
+    def _spent(self, kind: str, who: str) -> list[Limit]:
+        spent = self.spent.get((kind, who))
+        return [] if spent is None else [Limit(kind, who, "gpu_hours", spent.allowed)]
 
 
 def amount(job: Asks, what: str) -> float:
     """How much of a limited thing the job takes."""
-    return {"jobs": 1.0, "cpus": job.cpus, "gpus": job.gpus * job.gpu_share}[what]
+    gpus = job.gpus * job.gpu_share
+    return {"jobs": 1.0, "cpus": job.cpus, "gpus": gpus, "gpu_hours": 0.0}[what]
 
 
 class Holdings:
@@ -122,10 +155,17 @@ class Holdings:
         self.free.release(one.job, one.gpu_ids)
         self._count(one.job, -1)
 
+    def count(self, job: Candidate) -> None:
+        """It runs on another machine: it counts under limits and holds nothing here."""
+        self._count(job, 1)
+
     def over(self, job: Candidate) -> Limit | None:
         """The limit that keeps the job from starting."""
         for limit in self.limits.of(job):
-            if self.held.get(limit.key, 0) + amount(job, limit.what) > limit.allowed + CRUMB:
+            used_up = limit.what == "gpu_hours"
+            if used_up or self.held.get(limit.key, 0) + amount(job, limit.what) > (
+                limit.allowed + CRUMB
+            ):
                 return limit
         return None
 

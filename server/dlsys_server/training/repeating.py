@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,6 +17,7 @@ from jupyter_dlsys.contract.jobs import TERMINAL_STATES, Job
 from .announcing import Announcer
 from .checkpoints import Checkpoints
 from .finding import find_job
+from .quota_gate import Gate, candidate
 from .tables import JobRow
 from .views import to_job
 
@@ -44,9 +47,11 @@ SAME = (
 class Repeater:
     """Makes the new job: what was kept of the old one, and its last checkpoint."""
 
-    def __init__(self, database: Database, announcer: Announcer, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, database: Database, announcer: Announcer, checkpoints: Checkpoints, gate: Gate
+    ) -> None:
         self.database, self.announcer = database, announcer
-        self.checkpoints = checkpoints
+        self.checkpoints, self.gate = checkpoints, gate
 
     def retry(self, caller: Principal, project: str, job_id: str, key: str | None) -> Job:
         """Queue a job that ended again, for the caller.
@@ -54,6 +59,7 @@ class Repeater:
         Raises:
             NotFound: no such job in the project.
             Conflict: it has not ended.
+            Forbidden: it would go over a quota of the caller or the project.
         """
         asked = idempotency.fingerprint("jobs.retry", project, job_id)
         with self.database.read() as session:
@@ -67,15 +73,20 @@ class Repeater:
                 hint=f"`dlsys jobs cancel {old.id}` ends it.",
             )
         checkpoint = self._checkpoint(old)
+        need = self.gate.need(candidate(old, json.dumps(old.parameters)))
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
                 return Job.model_validate(first)
+            warnings = self.gate.admit(session, caller.name, project, need)
             job = _copy(session, old, caller)
-            job.checkpoint_sha = checkpoint
+            job.checkpoint_sha, job.gpu_hours = checkpoint, need.least or None
             session.add(job)
             session.flush()
             self.announcer.changed(session, job.id)
+            for text in warnings:
+                self.announcer.note(session, job, text)
             answer = to_job(job)
+            answer.warnings = warnings
             idempotency.remember(session, caller.name, key, asked, answer)
         return answer
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import Query, Request, Response
 from fastapi.responses import FileResponse, PlainTextResponse
 
+from dlsys_server.access.hearing import Hearing
 from dlsys_server.access.routing import Caller, IdempotencyKey, RoomRouter, service
 from dlsys_server.api.paging import PagingQuery
 from dlsys_server.api.streams import event_stream
 from dlsys_server.core.events import EventFilter, EventLog
+from dlsys_server.datasets.naming import Names
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.jobs import (
     Artifact,
@@ -30,6 +33,7 @@ from .service import TrainingService
 router = RoomRouter(prefix="/projects/{project}", tags=["jobs"])
 workers = RoomRouter(tags=["system"])
 Training = Annotated[TrainingService, service("training")]
+DatasetNames = Annotated[Names, service("names")]
 
 
 @workers.get("/workers", operation_id="system.workers")
@@ -43,11 +47,13 @@ def list_jobs(
     project: str,
     caller: Caller,
     training: Training,
+    names: DatasetNames,
     paging: PagingQuery,
     state: Annotated[list[JobState] | None, Query()] = None,
 ) -> Page[Job]:
     """Jobs, newest first."""
-    return training.page(project, paging, state)
+    page = training.page(project, paging, state)
+    return Page(items=names.jobs(caller, page.items), next_cursor=page.next_cursor)
 
 
 @router.post("/jobs", status_code=201, operation_id="jobs.submit")
@@ -88,15 +94,15 @@ def read_queue(
 
 
 @router.get("/jobs/{id}", operation_id="jobs.show")
-def show(project: str, id: str, caller: Caller, training: Training) -> Job:
+def show(project: str, id: str, caller: Caller, training: Training, names: DatasetNames) -> Job:
     """One job."""
-    return training.show(project, id)
+    return names.jobs(caller, [training.show(project, id)])[0]
 
 
 @router.post("/jobs/{id}/cancel", operation_id="jobs.cancel")
-def cancel(project: str, id: str, caller: Caller, training: Training) -> Job:
+def cancel(project: str, id: str, caller: Caller, training: Training, names: DatasetNames) -> Job:
     """Stop a job; one that has ended stays as it is."""
-    return training.cancel(caller, project, id)
+    return names.jobs(caller, [training.cancel(caller, project, id)])[0]
 
 
 @router.post("/jobs/{id}/retry", status_code=201, operation_id="jobs.retry")
@@ -129,7 +135,7 @@ async def events(
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
 ) -> Any:
     """Events of one job after `since`: a JSON list, or with `stream` as server-sent events."""
-    wanted: EventFilter = training.event_filter(project, id)
+    wanted = replace(training.event_filter(project, id), told=Hearing(request, caller))
     log = request.app.state.events
     if stream:
         return event_stream(request, log, since, wanted)
@@ -168,7 +174,9 @@ def list_artifacts(project: str, id: str, caller: Caller, training: Training) ->
     return training.artifacts(project, id)
 
 
-@router.get("/jobs/{id}/artifacts/{path:path}", operation_id="jobs.artifact")
+@router.get(
+    "/jobs/{id}/artifacts/{path:path}", operation_id="jobs.artifact", response_class=FileResponse
+)
 def read_artifact(
     project: str, id: str, path: str, caller: Caller, training: Training
 ) -> FileResponse:

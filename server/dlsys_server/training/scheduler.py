@@ -19,6 +19,7 @@ from dlsys_server.core.loops import Loop
 from .dispatching import Dispatcher
 from .launching import Launcher
 from .leading import Leadership
+from .quota_watch import QuotaWatch
 from .settling import Settler
 from .slots import Capacity
 
@@ -38,10 +39,12 @@ class Scheduler(Loop):
         launcher: Launcher,
         settler: Settler,
         dispatcher: Dispatcher,
+        watch: QuotaWatch | None = None,
     ) -> None:
         super().__init__("scheduler", pause=IDLE_SECONDS)
         self.leadership, self.capacity = leadership, capacity
         self.launcher, self.settler, self.dispatcher = launcher, settler, dispatcher
+        self.watch = watch
         self._decide_at = 0.0
 
     def stop(self) -> None:
@@ -79,6 +82,8 @@ class Scheduler(Loop):
         if not self.leadership.own.hold():
             return False
         running = self.settler.settle()
+        if self.watch is not None and self.leadership.leader.hold():
+            self.watch.look()
         if not decide:
             return running
         waiting = self.leadership.leader.hold() and self.dispatcher.dispatch(self.stopping)

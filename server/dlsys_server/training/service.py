@@ -13,14 +13,13 @@ from sqlalchemy.orm import Session
 from dlsys_server.access.principals import Principal
 from dlsys_server.api.paging import Paging
 from dlsys_server.core import clock, idempotency
-from dlsys_server.core.errors import NotFound
 from dlsys_server.core.events import EventFilter
 from dlsys_server.core.ids import new_id
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.environment import environment_lock
 from jupyter_dlsys.contract.jobs import (
     TERMINAL_STATES,
-    Artifact,
+    InputRequest,
     InspectRequest,
     Job,
     NotebookInfo,
@@ -28,33 +27,34 @@ from jupyter_dlsys.contract.jobs import (
     SubmitRequest,
 )
 from jupyter_dlsys.contract.preflight import PreflightReport
-from jupyter_dlsys.contract.system import JobUsage, Worker
+from jupyter_dlsys.contract.system import Worker
 
 from . import admission, sources
 from .binding import Binder
 from .finding import find_job
 from .preflight.looking import Looker
+from .quota_gate import candidate
+from .reading import JobReading
 from .room import TrainingRoom
 from .states import HOLDING
 from .stopping import Stopper
 from .tables import AttemptRow, JobRow
 from .views import to_attempt, to_job
 
-LOG_WINDOW = 2**20
 
-
-class TrainingService:
+class TrainingService(JobReading):
     """Submit, look, cancel."""
 
     def __init__(self, room: TrainingRoom) -> None:
         near = room.near
+        self.places = near.places
         self.database, self.store, self.snapshots = near.database, near.store, near.snapshots
         self.metadata, self.scheduler = near.metadata, room.scheduler
         self.binder = Binder(near.snapshots)
         self.keeper, self.announcer, self.compute = room.keeper, room.announcer, room.compute
         self.repeater, self.stopper = room.repeater, Stopper(near.database, room.announcer)
-        self.explainer, self.warm = room.explainer, room.warm
-        self.looker = Looker(near.database, self.binder, room.explainer)
+        self.explainer, self.warm, self.gate = room.explainer, room.warm, room.gate
+        self.looker = Looker(near.database, self.binder, room.explainer, room.gate)
         self._environment: dict[str, Any] | None = None
 
     # -- submit
@@ -77,6 +77,7 @@ class TrainingService:
 
         Raises:
             InvalidInput, Refused: the source, an input or the resources cannot work.
+            Forbidden: it would go over a quota.
         """
         asked = idempotency.fingerprint("jobs.submit", project, body)
         with self.database.read() as session:
@@ -85,10 +86,12 @@ class TrainingService:
             if same := _of_run_key(session, project, run_key):
                 return to_job(same)
         turns = self.explainer.turns
-        info = admission.check(body, turns.capacity, turns.limits, self.explainer.free)
+        machine = turns.machine(body.resources)
+        info = admission.check(body, machine, turns.limits, self.explainer.free)
         inputs = self.binder.bind(caller, project, body.inputs)
         job = self._row(caller, project, body, inputs)
         job.reason, job.run_key, job.schedule = "Waiting to start", run_key, schedule
+        need = self.gate.need(candidate(job, json.dumps(body.parameters)))
         note = admission.unknown_parameters(body, info)
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
@@ -97,14 +100,22 @@ class TrainingService:
                 return to_job(same)
             known = _in_project(session, project, body.after)
             admission.check_upstreams(body.after, known, project)
-            session.add(job)
-            session.flush()
-            self.announcer.changed(session, job.id)
-            if note:
-                self.announcer.note(session, job, note)
-            answer = to_job(job)
+            warnings = self.gate.admit(session, caller.name, project, need)
+            job.gpu_hours = need.least or None
+            answer = self._add(session, job, warnings, note)
             idempotency.remember(session, caller.name, key, asked, answer)
         self.scheduler.wake()
+        return answer
+
+    def _add(self, session: Session, job: JobRow, warnings: list[str], note: str) -> Job:
+        session.add(job)
+        session.flush()
+        self.announcer.changed(session, job.id)
+        for text in (note, *warnings):
+            if text:
+                self.announcer.note(session, job, text)
+        answer = to_job(job)
+        answer.warnings = warnings
         return answer
 
     def _row(
@@ -161,7 +172,18 @@ class TrainingService:
         Raises:
             InvalidInput, Refused: as `submit`.
         """
-        admission.check(body, self.scheduler.capacity)
+        admission.check(body, self.explainer.turns.machine(body.resources))
+
+    def check_inputs(
+        self, caller: Principal, project: str, inputs: dict[str, InputRequest]
+    ) -> None:
+        """Refuse inputs that the caller cannot read now, as far as that is known without reading.
+
+        Raises:
+            NotFound, InvalidInput: as `submit`.
+        """
+        for name, wanted in inputs.items():
+            self.binder.examine(caller, project, name, wanted)
 
     def inspect(self, body: InspectRequest) -> NotebookInfo:
         """Parameters, inputs and imports of a source, without running it."""
@@ -226,57 +248,6 @@ class TrainingService:
             find_job(session, project, job_id)
         return EventFilter((project,), subjects=(f"job/{job_id}",))
 
-    def log(self, project: str, job_id: str, offset: int) -> tuple[str, int]:
-        """At most 1 MB of the log from a byte offset, and the offset after it."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.log_sha:
-            data = self.keeper.read(job.log_sha)[offset : offset + LOG_WINDOW]
-        else:
-            data = _window(self.keeper.attempts.folder(job) / "log", offset)
-        data = _whole_characters(data)
-        return data.decode("utf-8", "replace"), offset + len(data)
-
-    def notebook(self, project: str, job_id: str) -> bytes:
-        """The executed notebook so far; the source as submitted before it starts."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.notebook_sha:
-            return self.keeper.read(job.notebook_sha)
-        if live := self.keeper.live_notebook(job):
-            return live
-        if job.kind == "script":
-            raise NotFound(
-                f"{job.source} is a script; it has no notebook.", hint="Read its log instead."
-            )
-        files: dict[str, str] = json.loads(self.store.get(job.bundle_sha))["files"]
-        return files[job.source].encode()
-
-    def artifacts(self, project: str, job_id: str) -> list[Artifact]:
-        """Files that the job left, or has written so far."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        if job.state in TERMINAL_STATES:
-            return [Artifact(path=a["path"], bytes=a["bytes"]) for a in job.artifacts]
-        return [Artifact(path=path, bytes=size) for path, size in self.keeper.live_outputs(job)]
-
-    def artifact(self, project: str, job_id: str, path: str) -> Path:
-        """One of these files on this machine.
-
-        Raises:
-            NotFound: the job left no such file.
-        """
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        for kept in job.artifacts:
-            if kept["path"] == path:
-                return self.keeper.local(kept["sha256"])
-        if live := self.keeper.live_output(job, path):
-            return live
-        raise NotFound(
-            f"The job left no file '{path}'.", hint="`dlsys jobs artifacts ID` lists its files."
-        )
-
     def has_snapshot(self, job_id: str | None, snapshot: str) -> bool:
         """Whether a job's token may read a snapshot."""
         if job_id is None:
@@ -287,14 +258,9 @@ class TrainingService:
                 bound["snapshot"] == snapshot for bound in job.inputs.values()
             )
 
-    def usage(self, project: str, job_id: str) -> JobUsage:
-        """What a job used over time, and what that says."""
-        with self.database.read() as session:
-            job = find_job(session, project, job_id)
-        return self.compute.usage(job)
-
     def workers(self) -> list[Worker]:
         """Machines that run jobs, what jobs hold of them, and how busy they are."""
+        self.places.need_main()
         return self.compute.workers()
 
     def used(self) -> bool:
@@ -323,9 +289,22 @@ class TrainingService:
 
     def retry(self, caller: Principal, project: str, job_id: str, key: str | None) -> Job:
         """Run a job that has ended again, as a new one with its last checkpoint."""
+        self._check_bound(caller, project, job_id)
         made = self.repeater.retry(caller, project, job_id, key)
         self.scheduler.wake()
         return made
+
+    def _check_bound(self, caller: Principal, project: str, job_id: str) -> None:
+        """Who runs a job again must see the data that it was bound to.
+
+        Raises:
+            NotFound: no such job, or the caller does not see its data.
+        """
+        with self.database.read() as session:
+            inputs = find_job(session, project, job_id).inputs
+        for bound in inputs.values():
+            place = bound.get("project", project)
+            self.binder.snapshots.show(caller, place, bound["snapshot"])
 
 
 def _of_run_key(session: Session, project: str, run_key: str | None) -> JobRow | None:
@@ -340,22 +319,3 @@ def _in_project(session: Session, project: str, jobs: list[str]) -> set[str]:
 
 def _json(value: dict[str, Any]) -> bytes:
     return json.dumps(value, sort_keys=True, ensure_ascii=False).encode()
-
-
-def _whole_characters(data: bytes) -> bytes:
-    """Without a UTF-8 character that a window's end cut in two."""
-    for back in range(1, min(4, len(data)) + 1):
-        byte = data[-back]
-        if byte & 0xC0 != 0x80:
-            length = 1 + (byte >= 0xC0) + (byte >= 0xE0) + (byte >= 0xF0)
-            return data[:-back] if length > back else data
-    return data
-
-
-def _window(path: Path, offset: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(offset)
-            return file.read(LOG_WINDOW)
-    except FileNotFoundError:
-        return b""

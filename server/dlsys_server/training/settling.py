@@ -21,7 +21,7 @@ from .attempts import Status
 from .closing import Closer
 from .finishing import Finisher
 from .launching import Launcher
-from .states import HOLDING, move
+from .states import HOLDING, QUOTA, move
 from .tables import AttemptRow, JobRow
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Settler:
             if job.state == "starting":
                 self._run(job)
             elif job.state == "cancelling":
-                self.attempts.cancel(job)
+                self.attempts.cancel(job, softly=job.exit_reason == QUOTA)
         elif job.state == "cancelling" and not self.attempts.started(job):
             self.attempts.close_unstarted(job)
         elif self.attempts.started(job):

@@ -36,6 +36,8 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     "lost": frozenset(),
 }
 HOLDING = ("starting", "running", "cancelling")
+QUOTA = "quota"
+"""Exit reason, known from `cancelling` on, of a job that the platform stops for its quota."""
 _CHANGED = "dlsys_changed_attempts"
 
 
@@ -88,7 +90,7 @@ def _follow(session: Session, job_id: str, number: int, values: dict[str, Any]) 
         row.start_reason, row.memory_bytes = "", job.memory_limit
         session.add(row)
     for name in ("state", "reason", "exit_reason", "started_at", "finished_at"):
-        if values.get(name) is not None:
+        if values.get(name) is not None or (name in values and name == "exit_reason"):
             setattr(row, name, values[name])
     if job.attempt == number:
         row.start_mode, row.start_reason = job.start_mode, job.start_reason

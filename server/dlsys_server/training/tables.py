@@ -12,7 +12,12 @@ from dlsys_server.core.tables import Base
 
 
 class JobRow(Base):
-    """A job and its newest attempt. `*_sha` are blobs of the object store."""
+    """A job and its newest attempt. `*_sha` are blobs of the object store.
+
+    `kept_bytes` is the size of what it left: notebook, log, files, checkpoint. `gpu_hours` is what
+    it was at least expected to need when it was submitted; `quota_told` the month in which it was
+    said that the GPU-hours run out.
+    """
 
     __tablename__ = "job"
     __table_args__ = (
@@ -24,6 +29,7 @@ class JobRow(Base):
         Index("ix_job_state", "project", "state", "id"),
         Index("ix_job_finished", "finished_at"),
         Index("ix_job_schedule", "schedule", "id"),
+        Index("ix_job_kept", "project", "owner", "kept_bytes"),
     )
 
     id: Mapped[str] = mapped_column(String(26), primary_key=True)
@@ -47,6 +53,7 @@ class JobRow(Base):
     memory_bytes: Mapped[int | None] = mapped_column(BigInteger)
     gpu_share: Mapped[float] = mapped_column(default=1.0)
     gpu_ids: Mapped[list[Any]] = mapped_column(default=list)
+    gpu_hours: Mapped[float | None]
     priority: Mapped[int] = mapped_column(default=0)
     timeout_seconds: Mapped[float | None]
     retries: Mapped[int] = mapped_column(default=0)
@@ -73,6 +80,8 @@ class JobRow(Base):
     notebook_sha: Mapped[str | None] = mapped_column(String(64))
     log_sha: Mapped[str | None] = mapped_column(String(64))
     artifacts: Mapped[list[Any]] = mapped_column(default=list)
+    kept_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    quota_told: Mapped[str] = mapped_column(String(7), default="")
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
@@ -87,6 +96,7 @@ class AttemptRow(Base):
     """One try of a job: how it was started and how it ended."""
 
     __tablename__ = "job_attempt"
+    __table_args__ = (Index("ix_job_attempt_finished", "finished_at"),)
 
     job_id: Mapped[str] = mapped_column(String(26), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)

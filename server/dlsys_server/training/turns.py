@@ -3,36 +3,52 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from dlsys_server.core.settings import Settings
+from jupyter_dlsys.contract.jobs import Resources
 
 from .durations import Durations, Round
 from .forecasting import Estimate
+from .placing import Workers
 from .queueing import Candidate, Limits, Outlook, Running, in_order
 from .sharing import Shares
 from .slots import Capacity
-
-
-def limits_of(settings: Settings) -> Limits:
-    """What users and projects may hold at once."""
-    return Limits(
-        settings.user_max_jobs,
-        settings.user_max_cpus,
-        settings.user_max_gpus,
-        settings.project_max_jobs,
-        settings.project_max_gpus,
-    )
 
 
 class Turns:
     """Brings together capacity, limits, history and shares."""
 
     def __init__(
-        self, capacity: Capacity, limits: Limits, durations: Durations, shares: Shares
+        self,
+        workers: Workers,
+        limits: Callable[[], Limits],
+        durations: Durations,
+        shares: Shares,
     ) -> None:
-        self.capacity, self.limits = capacity, limits
+        self.workers, self._limits = workers, limits
         self.durations, self.shares = durations, shares
+
+    @property
+    def limits(self) -> Limits:
+        """What users and projects may hold now. Not while a session is open."""
+        return self._limits()
+
+    @property
+    def capacity(self) -> Capacity:
+        """Of all machines together."""
+        return self.workers.pooled()
+
+    def machine(self, wanted: Resources) -> Capacity:
+        """One that could run a job that wants this; this one when none could."""
+        return self.workers.machine(
+            Candidate(
+                *("", "", "", ""),
+                cpus=wanted.cpus,
+                gpus=wanted.gpus,
+                gpu_share=wanted.gpu_share,
+                memory_limit=wanted.memory_bytes,
+            )
+        )
 
     def ordered(
         self,

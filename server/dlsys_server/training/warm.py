@@ -15,6 +15,7 @@ import socket
 import sys
 import sysconfig
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ class Warm:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.wanted = settings.warm and settings.launcher == "platform"
         self.folder = settings.home / "zygote"
         self._child = Child(
             "warm start",
@@ -60,6 +62,8 @@ class Warm:
         self._watcher: asyncio.Task[None] | None = None
         self._used = 0.0
         self._packages = 0.0
+        self.elsewhere: Callable[[], None] = lambda: None
+        """Tells the process that keeps the zygote, when this is another one."""
 
     # -- life
 
@@ -79,7 +83,9 @@ class Warm:
     def want(self) -> None:
         """A job is in sight: have a zygote soon. Callable from any thread."""
         self._used = time.monotonic()
-        if self.settings.warm and self._loop is not None and self._child.state == "off":
+        if self._loop is None:
+            self.elsewhere()
+        elif self.wanted and self._child.state == "off":
             self._loop.call_soon_threadsafe(self._begin)
 
     def _begin(self) -> None:
@@ -171,8 +177,10 @@ class Warm:
         if health.state != "ok":
             words = {"off": "Starts with the next look at a notebook or job."}
             message = health.message or words.get(health.state, "")
-            if not self.settings.warm:
+            if not self.wanted:
                 message = "Switched off (DLSYS_WARM)."
+            if self.settings.launcher != "platform":
+                message = "Not for jobs of other accounts: a fork would have the platform's rights."
             return WarmInfo(state=health.state, message=message)
         answer = self._ask({"op": "status"}) or {}
         return WarmInfo(

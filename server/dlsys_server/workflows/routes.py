@@ -8,6 +8,7 @@ from fastapi import Response
 
 from dlsys_server.access.routing import Caller, IdempotencyKey, RoomRouter, service
 from dlsys_server.api.paging import PagingQuery
+from dlsys_server.datasets.naming import Names
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.schedules import (
     BackfillRequest,
@@ -20,17 +21,21 @@ from jupyter_dlsys.contract.schedules import (
 )
 
 from .service import ScheduleService
+from .views import told_inputs
 
 router = RoomRouter(prefix="/projects/{project}/schedules", tags=["schedules"])
 Schedules = Annotated[ScheduleService, service("schedules")]
+DatasetNames = Annotated[Names, service("names")]
 
 
 @router.get("", operation_id="schedules.list")
 def list_schedules(
-    project: str, caller: Caller, schedules: Schedules, paging: PagingQuery
+    project: str, caller: Caller, schedules: Schedules, names: DatasetNames, paging: PagingQuery
 ) -> Page[Schedule]:
     """Schedules, newest first."""
-    return schedules.page(project, paging)
+    page = schedules.page(project, paging)
+    items = told_inputs(names, caller, page.items)
+    return Page(items=items, next_cursor=page.next_cursor)
 
 
 @router.post("", status_code=201, operation_id="schedules.create")
@@ -54,9 +59,11 @@ def explain(
 
 
 @router.get("/{id}", operation_id="schedules.show")
-def show(project: str, id: str, caller: Caller, schedules: Schedules) -> Schedule:
+def show(
+    project: str, id: str, caller: Caller, schedules: Schedules, names: DatasetNames
+) -> Schedule:
     """One schedule."""
-    return schedules.show(project, id)
+    return told_inputs(names, caller, [schedules.show(project, id)])[0]
 
 
 @router.patch("/{id}", operation_id="schedules.update")

@@ -17,11 +17,9 @@ from dlsys_server.core.errors import Forbidden, InvalidInput, NotFound
 from dlsys_server.core.events import EventLog
 from dlsys_server.core.ids import new_id
 from dlsys_server.core.store import ObjectStore
-from dlsys_server.datasets import versions
 from dlsys_server.training.service import TrainingService
 from jupyter_dlsys.contract.base import Page
 from jupyter_dlsys.contract.jobs import SubmitRequest
-from jupyter_dlsys.contract.references import parse_reference
 from jupyter_dlsys.contract.schedules import (
     BackfillRequest,
     CronExplanation,
@@ -89,7 +87,7 @@ class ScheduleService:
                 return Schedule.model_validate(first)
         cron = expressions.parse(body.cron, body.timezone)
         path = following.place(caller, self.account, body.path) if body.follow else ""
-        submission = self._checked(project, body.submission, body.name, path)
+        submission = self._checked(caller, project, body.submission, body.name, path)
         row = self._row(caller, project, body, cron, submission, path)
         with self.database.write() as session:
             if first := idempotency.recall(session, caller.name, key, asked):
@@ -103,7 +101,7 @@ class ScheduleService:
         return answer
 
     def _checked(
-        self, project: str, submission: SubmitRequest, name: str, path: str
+        self, caller: Principal, project: str, submission: SubmitRequest, name: str, path: str
     ) -> SubmitRequest:
         """The submission as it is kept; of a followed file without its texts."""
         if submission.after:
@@ -113,9 +111,7 @@ class ScheduleService:
             )
         now = following.with_file(submission, path) if path else submission
         self.training.check(now)
-        with self.database.read() as session:
-            for wanted in submission.inputs.values():
-                _check_input(session, project, wanted.dataset)
+        self.training.check_inputs(caller, project, submission.inputs)
         kept = {"name": submission.name or name}
         if path:
             empty = now.source.model_copy(update={"content": ""})
@@ -169,7 +165,7 @@ class ScheduleService:
             values["next_at"] = cron.after(clock.now())
         if body.submission is not None:
             name = body.name or row.name
-            submission = self._checked(project, body.submission, name, row.path)
+            submission = self._checked(caller, project, body.submission, name, row.path)
             values["submission"] = keeping.pack(self.store, submission)
             values["source"] = submission.source.path.rpartition("/")[2]
         return self._change(caller, project, schedule_id, **values)
@@ -339,14 +335,6 @@ def _check_owner(caller: Principal, row: ScheduleRow, strictly: bool = False) ->
         code="not-your-schedule",
         hint="Ask them to change it, or make one of your own.",
     )
-
-
-def _check_input(session: Session, project: str, reference: str) -> None:
-    try:
-        name, ref = parse_reference(reference)
-    except ValueError as error:
-        raise InvalidInput(str(error), hint="`dlsys datasets list` shows the datasets.") from None
-    versions.find_version(session, versions.find_dataset(session, project, name), ref)
 
 
 def _moment(cursor: str) -> datetime:

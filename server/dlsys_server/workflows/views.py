@@ -8,8 +8,11 @@ from datetime import datetime
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
+from dlsys_server.access.principals import Principal
 from dlsys_server.core.errors import InvalidInput
+from dlsys_server.datasets.naming import Names
 from dlsys_server.training.tables import JobRow
+from jupyter_dlsys.contract.references import parse_uri
 from jupyter_dlsys.contract.schedules import Firing, Schedule
 
 from .expressions import known
@@ -52,6 +55,28 @@ def _to_schedule(row: ScheduleRow, last: Firing | None, now: datetime) -> Schedu
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
+
+
+def told_inputs(names: Names, caller: Principal, schedules: list[Schedule]) -> list[Schedule]:
+    """The schedules without the inputs whose dataset the caller does not see."""
+    wanted = {
+        (schedule.id, name): parse_uri(reference, schedule.project)[:2]
+        for schedule in schedules
+        for name, reference in schedule.inputs.items()
+    }
+    heard = names.heard(caller, list(wanted.values()))
+    return [
+        schedule.model_copy(
+            update={
+                "inputs": {
+                    name: reference
+                    for name, reference in schedule.inputs.items()
+                    if wanted[schedule.id, name] in heard
+                }
+            }
+        )
+        for schedule in schedules
+    ]
 
 
 def to_firings(session: Session, rows: Iterable[FiringRow]) -> list[Firing]:

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.datasets import open_room
+from tests.support.datasets import ANN, open_room
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import sys
 from pathlib import Path
-from tests.support.datasets import csv, open_room
+from tests.support.datasets import ANN, csv, open_room
 room = open_room(Path(sys.argv[1]), chunk_bytes=2000)
-start = room.datasets.show("default", "d").version
+start = room.datasets.show(ANN, "default", "d").version
 for number in range(start + 1, start + 10000):
     if number % 5 == 0:
         made = room.delete("d", f"text == 'row {number - 1} 0'")
@@ -47,7 +47,7 @@ def test_kill_9_while_committing(tmp_path: Path) -> None:
     assert len(answered) > 8
     newest = max(answered)
     for version in {1, newest // 2, newest, len(room.history("d"))}:
-        found = room.datasets.version("default", "d", f"v{version}")
+        found = room.datasets.version(ANN, "default", "d", f"v{version}")
         if version in answered:
             assert (found.rows, found.hash) == answered[version]
         assert room.snapshot("d", ref=f"v{version}").rows == found.rows

@@ -53,8 +53,8 @@ def test_the_rest_of_the_room(room: Room) -> None:
     body = CommitRequest(files=[room.upload("a.csv", csv(("x", "y"), ("z", "y")))])
     first = room.datasets.commit(ANN, PROJECT, "a", body, "key")
     assert room.datasets.commit(ANN, PROJECT, "a", body, "key") == first
-    page = room.datasets.list(PROJECT, Paging(2))
-    rest = room.datasets.list(PROJECT, Paging(2, page.next_cursor))
+    page = room.datasets.list(ANN, PROJECT, Paging(2))
+    rest = room.datasets.list(ANN, PROJECT, Paging(2, page.next_cursor))
     assert [d.name for d in [*page.items, *rest.items]] == ["a", "c", "b"]
     room.datasets.tag(ANN, PROJECT, "a", "gold", TagRequest(version=1))
     assert room.rows("a", "gold", "text == 'z'") == [{"text": "z", "label": "y"}]

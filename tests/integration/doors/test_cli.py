@@ -71,6 +71,33 @@ def test_data_from_commit_to_export(environment: dict[str, str], folder: Path) -
     assert run_cli(environment, "datasets", "show", "tweets").returncode == 3
 
 
+def test_a_policy_is_shown_and_changed(environment: dict[str, str], folder: Path) -> None:
+    (folder / "p.csv").write_text("name,email,age\nAda,a@x,36\n")
+    assert run_cli(environment, "datasets", "commit", "people", str(folder / "p.csv")).stdout
+    command = ("datasets", "policy", "people")
+    options = ("--mask", "email:hash", "--mask", "name:redact:data-scientist", "--export", "nobody")
+    rows = ("--filter", "viewer, data-engineer: age >= 18", "--group", "marketing")
+    made = answer(run_cli(environment, *command, *options, *rows, "--json"))
+    assert isinstance(made, dict)
+    assert (made["visibility"], made["groups"], made["export"]) == ("groups", ["marketing"], [])
+    assert made["masks"] == [
+        {"column": "email", "method": "hash", "roles": ["maintainer"]},
+        {"column": "name", "method": "redact", "roles": ["data-scientist"]},
+    ]
+    assert made["filters"] == [{"roles": ["viewer", "data-engineer"], "where": "age >= 18"}]
+    told = run_cli(environment, *command, "--visibility", "project").stdout
+    assert "nobody" in told and "age >= 18" in told and "you may not export" in told
+    refused = run_cli(
+        environment, "datasets", "export", "people", "--to", str(folder / "p.parquet")
+    )
+    assert refused.returncode != 0 and "may not be exported" in refused.stderr
+    cleared = answer(run_cli(environment, *command, "--clear", "--export", "all", "--json"))
+    assert isinstance(cleared, dict) and not cleared["masks"] and cleared["export"] is None
+    wrong = run_cli(environment, *command, "--mask", "email:hash:boss")
+    assert "there is no role 'boss'" in wrong.stderr
+    assert answer(run_cli(environment, "datasets", "list", "--shared", "--json")) == []
+
+
 def test_errors_are_plain_words_with_a_status(environment: dict[str, str], folder: Path) -> None:
     bad = run_cli(environment, "datasets", "commit", "bad", str(folder / "bad.csv"))
     assert bad.returncode == 4, bad.stderr

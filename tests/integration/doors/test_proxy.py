@@ -18,7 +18,7 @@ API = "/dlsys/api/v1"
 
 def settle(http: httpx.Client, path: str = f"{API}/whoami") -> httpx.Response:
     """Ask until the platform has started, as the panel does."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 120  # a loaded machine is slow
     while time.monotonic() < end:
         found = http.get(path)
         if found.status_code != 503:

@@ -1,7 +1,9 @@
 """A small platform around the MLflow proxy, run as its own process: ``python host.py FOLDER PORT``.
 
 Tokens name the principal: "alice", "bob" (one project each, "ws-a" and "ws-b"), "carol" (reads
-ws-a), "dave" (writes in ws-a), "root" (maintainer of "default"), "job:RUN_ID" (a job of alice).
+ws-a), "dave" (writes in ws-a), "dave-reads" (with a token for reading), "frank" (in ws-c), "root"
+(maintainer of "default"), "eve" (in no project), "job:RUN_ID" (a job of alice), "program-a"
+(predicts in ws-a), "program-b" (writes in ws-b).
 Facts heard by the tap go to FOLDER/facts.jsonl.
 """
 
@@ -32,8 +34,12 @@ PEOPLE = {
     "bob": ("ws-b", {Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}),
     "carol": ("ws-a", {Scope.READ}),
     "dave": ("ws-a", {Scope.WRITE}),
+    "dave-reads": ("ws-a", {Scope.READ}),
+    "frank": ("ws-c", {Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}),
     "root": ("default", {Scope.ADMIN}),
+    "eve": ("u-eve", set()),
 }
+PROGRAMS = {"program-a": ("ws-a", Scope.PREDICT), "program-b": ("ws-b", Scope.WRITE)}
 
 
 def principal_of(token: str) -> Principal | None:
@@ -42,10 +48,16 @@ def principal_of(token: str) -> Principal | None:
         run_id = token.removeprefix("job:")
         mine = {"job_id": "job-1", "run_id": run_id}
         return Principal.of("alice", "job", "ws-a", ("ws-a",), scopes, **mine)
+    if token in PROGRAMS:
+        project, scope = PROGRAMS[token]
+        held = expand(frozenset({scope}))
+        return Principal.of("alice", "service", project, (project,), held, token_id=token)
     if token not in PEOPLE:
         return None
     project, scopes = PEOPLE[token]
-    return Principal.of(token, "user", project, (project,), expand(frozenset(scopes)))
+    projects = (project,) if scopes else ()
+    name = token.removesuffix("-reads")
+    return Principal.of(name, "user", project, projects, expand(frozenset(scopes)))
 
 
 class FileTap:

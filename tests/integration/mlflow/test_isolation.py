@@ -148,6 +148,22 @@ def test_a_viewer_reads_but_does_not_write(host: Host, alice: dict[str, str]) ->
     assert host.run(alice["run"])["info"]["status"] == "RUNNING"
 
 
+def test_who_may_only_read_now_writes_not_even_to_what_he_made(host: Host) -> None:
+    """MLflow gives the maker of an experiment rights that outlive the role."""
+    made = host.api("dave", "POST", "experiments/create", json={"name": "of dave"})
+    exp = made.json()["experiment_id"]
+    tag = {"experiment_id": exp, "key": "a", "value": "b"}
+    calls = (
+        ("experiments/set-experiment-tag", tag),
+        ("runs/create", {"experiment_id": exp}),
+        ("experiments/delete", {"experiment_id": exp}),
+    )
+    for call, body in calls:
+        assert host.api("dave-reads", "POST", call, json=body).status_code == 403, call
+        assert host.api("dave-reads", "GET", f"experiments/get?experiment_id={exp}").is_success
+    assert host.api("dave", "POST", calls[0][0], json=tag).status_code == 200
+
+
 def test_setting_an_alias_needs_the_right_to_deploy(host: Host, alice: dict[str, str]) -> None:
     body = {"name": "secret-model", "alias": "candidate", "version": "1"}
     refused = host.api("dave", "POST", "registered-models/alias", json=body)

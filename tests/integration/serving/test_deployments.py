@@ -79,7 +79,7 @@ def deployed(platform: RunningPlatform):
 
 @pytest.fixture(scope="module")
 def token(platform: RunningPlatform, deployed) -> str:
-    answer = platform.api.post(f"{PROJECT}/deployments/mood/tokens", json={"name": "shop"})
+    answer = platform.api.post(f"{PROJECT}/tokens", json={"name": "shop", "endpoint": "mood"})
     return answer.json()["token"]
 
 
@@ -112,12 +112,28 @@ def test_a_program_with_a_token_gets_labels_version_and_request_id(deployed, tok
 
 def test_without_a_token_or_with_a_foreign_one_nobody_gets_in(platform, deployed, token):
     assert infer(deployed, "wrong", ["x"]).status_code == 401
-    made = platform.api.post(f"{PROJECT}/deployments/mood/tokens", json={"name": "old"}).json()
+    made = platform.api.post(f"{PROJECT}/tokens", json={"name": "old", "endpoint": "mood"}).json()
     assert infer(deployed, made["token"], ["x"]).status_code == 200
-    platform.api.delete(f"{PROJECT}/deployments/mood/tokens/{made['id']}")
+    platform.api.delete(f"{PROJECT}/tokens/{made['id']}")
     assert infer(deployed, made["token"], ["x"]).status_code == 401
-    listed = platform.get("/deployments/mood/tokens")
+    listed = platform.get("/tokens", endpoint="mood")
     assert [t["name"] for t in listed] == ["shop"] and "token" not in listed[0]
+
+
+def test_a_token_for_the_project_opens_its_endpoints_and_the_list_says_when(platform, deployed):
+    wide = platform.api.post(f"{PROJECT}/tokens", json={"name": "wide"}).json()
+    reads = platform.api.post(f"{PROJECT}/tokens", json={"name": "r", "scopes": ["read"]}).json()
+    assert infer(deployed, wide["token"], ["x"]).status_code == 200
+    assert infer(deployed, reads["token"], ["x"]).status_code == 401
+
+    def used():
+        return {t["name"]: t["last_used_at"] for t in platform.get("/tokens")}
+
+    platform.wait(lambda: used()["wide"], "the gateway to say that it was used", 20)
+    assert used()["r"] is None
+    for made in (wide, reads):
+        assert platform.api.delete(f"{PROJECT}/tokens/{made['id']}").status_code == 204
+    assert infer(deployed, wide["token"], ["x"]).status_code == 401
 
 
 def test_people_ask_through_the_platform_and_errors_name_the_field(platform, deployed):

@@ -86,7 +86,8 @@ def test_the_queue_shows_places_and_reasons_and_starts_in_that_order(platform, h
     ended = [platform.wait_for(job) for job in (urgent, first, wide)]
     assert [j["state"] for j in ended] == ["succeeded"] * 3
     assert ended[2]["started_at"] >= max(ended[0]["started_at"], ended[1]["started_at"])
-    assert platform.get("/queue") == []
+    # the picture of the queue is half a second old at most, more on a busy machine
+    platform.wait(lambda: platform.get("/queue") == [], "the queue to be empty", 10)
 
 
 def test_the_forecast_comes_from_earlier_runs(platform, request):

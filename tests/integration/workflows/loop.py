@@ -15,8 +15,8 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+from dlsys_server.building import build
 from dlsys_server.core.settings import Settings
-from dlsys_server.parts import build
 
 
 def fast(speed: float, origin: float, end: float) -> datetime:

@@ -21,8 +21,9 @@ from sqlalchemy import select, update
 
 from dlsys_server.access.embedded import ALL
 from dlsys_server.access.principals import Principal
+from dlsys_server.building import build
 from dlsys_server.core.settings import Settings
-from dlsys_server.parts import Parts, build
+from dlsys_server.parts import Parts
 from dlsys_server.training.tables import JobRow
 from dlsys_server.workflows.tables import FiringRow, ScheduleRow
 from jupyter_dlsys.contract.jobs import SourceFile, SubmitRequest

@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dlsys_server.access.principals import Principal
-from dlsys_server.access.projects import ProjectService, personal
+from dlsys_server.access.projects import ProjectService, personal, rights_of
 from dlsys_server.access.roles import ROLES, strongest, that_allow
-from dlsys_server.access.scopes import Scope, expand
+from dlsys_server.access.scopes import OPERATIONS, Scope, expand
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Conflict, NotFound
-from dlsys_server.core.events import EventLog
+from dlsys_server.core.events import EventFilter, EventLog
 from jupyter_dlsys.contract.access import PROJECT_PATTERN, CreateProjectRequest
 
 EVERYTHING = expand(frozenset({Scope.ADMIN}))
@@ -30,8 +30,9 @@ def projects(tmp_path):
 
 
 def principal(projects, name, groups=(), scopes=PERSON):
-    rights = projects.rights(name, groups, scopes)
-    return Principal(name, "user", personal(name), rights, scopes)
+    held = projects.held(name, groups, scopes)
+    rights = rights_of(held, scopes)
+    return Principal(name, "user", personal(name), rights, scopes, roles=held)
 
 
 @pytest.fixture
@@ -79,20 +80,65 @@ def test_a_refusal_says_which_role_and_whom_to_ask(projects, root):
     projects.add_member(root, "vision", "user", "ann", "maintainer")
     projects.add_member(root, "vision", "user", "vic", "viewer")
     refused = projects.refusal(principal(projects, "vic"), "datasets.commit", "vision")
-    assert "the role data-engineer in vision" in refused.detail and "vic" in refused.detail
-    assert refused.hint == "Ask ann or root."
+    assert refused.detail == "datasets.commit needs role data-engineer in vision: ask ann or root."
+    assert "dlsys projects permissions vision" in refused.hint
+
+
+def test_a_viewer_on_the_hub_is_told_the_role_though_the_token_lacks_the_right_too(projects, root):
+    projects.add_member(root, "vision", "user", "ann", "maintainer")
+    projects.add_member(root, "vision", "group", "product", "viewer")
+    only_reads = expand(frozenset({Scope.READ}))
+    vic = principal(projects, "vic", ["product"], only_reads)
+    assert "needs role data-scientist" in projects.refusal(vic, "jobs.submit", "vision").detail
+
+
+def test_permissions_say_of_every_operation_what_a_refusal_would(projects, root):
+    projects.add_member(root, "vision", "user", "ann", "maintainer")
+    projects.add_member(root, "vision", "group", "engineers", "data-engineer")
+    dan = principal(projects, "dan", ["engineers"])
+    found = {p.operation: p for p in projects.permissions(dan, "vision")}
+    assert set(found) == set(OPERATIONS)
+    for operation, told in found.items():
+        assert told.allowed == dan.may(OPERATIONS[operation], "vision"), operation
+        if told.allowed:
+            assert told.words == ""
+        else:
+            assert told.words in projects.refusal(dan, operation, "vision").detail
+    assert found["datasets.commit"].allowed and found["datasets.commit"].needs == "data-engineer"
+    assert found["jobs.submit"].words == "needs role data-scientist in vision: ask ann or root"
+    assert found["projects.create"].words == "needs an administrator of the platform"
+    mine = {p.operation: p.allowed for p in projects.permissions(dan, "u-dan")}
+    assert mine["jobs.submit"] and not mine["projects.create"]
+
+
+def test_an_administrator_may_everything_in_a_shared_project(projects, root):
+    assert all(p.allowed for p in projects.permissions(root, "vision"))
 
 
 def test_a_refusal_for_the_tokens_sake_says_so(projects, root):
     projects.add_member(root, "vision", "user", "vic", "maintainer")
     weak = principal(projects, "vic", scopes=expand(frozenset({Scope.READ})))
     assert "your token" in projects.refusal(weak, "datasets.commit", "vision").detail
+    projects.add_member(root, "vision", "group", "engineers", "data-engineer")
+    by_group = principal(projects, "dan", ["engineers"], expand(frozenset({Scope.READ})))
+    assert "your token" in projects.refusal(by_group, "datasets.commit", "vision").detail
 
 
 def test_an_administrator_maintains_shared_projects_only(projects, root):
     projects.ensure(personal("ann"), "ann", "personal")
     assert root.may(Scope.MANAGE, "vision")
     assert "u-ann" not in principal(projects, "root", scopes=EVERYTHING).projects
+
+
+def test_a_new_member_hears_of_it_in_their_own_project(projects, root):
+    before = projects.events.last()
+    projects.add_member(root, "vision", "user", "ann", "viewer")
+    projects.remove_member(root, "vision", "user", "ann")
+    heard = projects.events.read(before, EventFilter(("u-ann",)))
+    assert [(e.topic, e.subject, e.payload["role"]) for e in heard] == [
+        ("project.member", "project/vision", "viewer"),
+        ("project.member", "project/vision", None),
+    ]
 
 
 def test_the_last_maintainer_stays(projects, root):

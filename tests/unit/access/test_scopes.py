@@ -76,8 +76,10 @@ def test_a_job_token_may_only_look_at_itself(identity):
 
 
 def test_an_endpoint_token_may_only_predict(identity):
-    _, secret = issue(identity, "endpoint", subject="deployment/intent")
+    scopes = {"scopes": ["predict"]}
+    _, secret = issue(identity, "program", subject="deployment/intent", properties=scopes)
     program = identity.identify(secret)
+    assert (program.name, program.kind, program.acting) == ("ann", "service", "program n")
     assert program.deployment == "intent"
     assert [op for op in OPERATIONS if _may(program, op)] == [
         "system.health",

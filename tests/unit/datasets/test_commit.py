@@ -24,9 +24,9 @@ def test_a_first_commit_is_version_one(room: Room) -> None:
         {"text": "hi", "label": "happy"},
         {"text": "oh", "label": "sad"},
     ]
-    shown = room.datasets.show(PROJECT, "tweets")
+    shown = room.datasets.show(ANN, PROJECT, "tweets")
     assert (shown.version, shown.rows, shown.hash) == (1, 2, made.hash)
-    assert room.datasets.version(PROJECT, "tweets", "latest") == made
+    assert room.datasets.version(ANN, PROJECT, "tweets", "latest") == made
 
 
 def test_append_replace_delete(room: Room) -> None:
@@ -51,7 +51,7 @@ def test_old_versions_stay_as_they_were(room: Room) -> None:
         room.commit("tweets", "b.csv", csv((f"n{number}", "x")))
     room.delete("tweets", "text == 'a'")
     assert [r["text"] for r in room.rows("tweets", "v1")] == ["a"]
-    assert room.datasets.version(PROJECT, "tweets", "v1").hash == first.hash
+    assert room.datasets.version(ANN, PROJECT, "tweets", "v1").hash == first.hash
 
 
 def test_label_ids_keep_their_order_of_arrival(room: Room) -> None:
@@ -200,7 +200,7 @@ def test_the_manifest_stays_small_over_many_commits(room: Room) -> None:
     root = manifest.load(room.store, row.manifest)
     assert [len(level) for level in root.levels] == [3, 1]
     assert [r["n"] for r in room.rows("many")] == list(range(manifest.FANOUT + 3))
-    page = room.datasets.rows(PROJECT, "many", "", None, None, manifest.FANOUT - 1, 2)
+    page = room.datasets.rows(ANN, PROJECT, "many", "", None, None, manifest.FANOUT - 1, 2)
     assert [r["n"] for r in page.rows] == [manifest.FANOUT - 1, manifest.FANOUT]
 
 
@@ -217,7 +217,7 @@ def test_tags_do_not_move_silently(room: Room) -> None:
     assert moved.tags == {"gold": 2}
     assert [e.payload["before"] for e in room.told("dataset.tagged")] == [None, 1]
     assert [r["text"] for r in room.rows("tweets", "gold")] == ["a", "b"]
-    assert room.datasets.version(PROJECT, "tweets", "v2").names == ["gold"]
+    assert room.datasets.version(ANN, PROJECT, "tweets", "v2").names == ["gold"]
     assert room.datasets.untag(ANN, PROJECT, "tweets", "gold").tags == {}
     for bad in ("v2", "2", "latest", "a/b"):
         with pytest.raises(InvalidInput):
@@ -234,9 +234,9 @@ def test_a_removed_dataset_frees_its_name_and_keeps_its_snapshots(room: Room) ->
         room.create()
     room.datasets.remove(ANN, PROJECT, "tweets")
     with pytest.raises(NotFound):
-        room.datasets.show(PROJECT, "tweets")
+        room.datasets.show(ANN, PROJECT, "tweets")
     room.create()
-    assert room.datasets.show(PROJECT, "tweets").version == 0
+    assert room.datasets.show(ANN, PROJECT, "tweets").version == 0
     assert room.snapshots.show(ANN, PROJECT, snapshot.hash).hash == snapshot.hash
     assert room.fetch(snapshot.splits[0].chunks[0].sha256)
 
@@ -254,7 +254,7 @@ def test_events_and_lineage(room: Room) -> None:
         "snapshot.created",
     ]
     assert {e.subject for e in room.told()} == {"dataset/tweets"}
-    graph = room.lineage.show(PROJECT, f"snapshot/{snapshot.hash}", "up", 5, 50)
+    graph = room.lineage.show(ANN, PROJECT, f"snapshot/{snapshot.hash}", "up", 5, 50)
     assert {n.name for n in graph.nodes} == {snapshot.hash, "tweets@v1", "tweets@v2"}
     assert [e.kind for e in graph.edges] == ["derived_from", "derived_from"]
 

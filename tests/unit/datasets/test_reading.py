@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
@@ -12,7 +13,7 @@ import pytest
 
 from dlsys_server.api.paging import Paging
 from dlsys_server.core.errors import InvalidInput, NotFound
-from tests.support.datasets import PROJECT, Room, csv, jsonl
+from tests.support.datasets import ANN, PROJECT, Room, csv, jsonl
 
 ROWS = [(f"t{i}", "even" if i % 2 == 0 else "odd") for i in range(30)]
 
@@ -21,7 +22,7 @@ def test_windows(room: Room) -> None:
     room.create()
     for start in range(0, 30, 10):
         room.commit("tweets", "a.csv", csv(*ROWS[start : start + 10]))
-    read = room.datasets.rows
+    read = partial(room.datasets.rows, ANN)
     page = read(PROJECT, "tweets", "", None, ["text"], 8, 5)
     assert (page.total, page.offset) == (30, 8)
     assert page.rows == [{"text": f"t{i}"} for i in range(8, 13)]
@@ -59,7 +60,7 @@ def test_exports_give_all_rows(room: Room, form: str) -> None:
     room.create()
     room.commit("tweets", "a.csv", csv(*ROWS[:20]))
     room.commit("tweets", "b.jsonl", jsonl({"text": 'q"uo,te', "label": "odd", "n": 1}))
-    found = room.datasets.export(PROJECT, "tweets", "", "label == 'odd'", None, form)
+    found = room.datasets.export(ANN, PROJECT, "tweets", "", "label == 'odd'", None, form)
     data = b"".join(found.blocks)
     readers = {
         "arrow": lambda: pa.ipc.open_stream(data).read_all(),
@@ -76,14 +77,14 @@ def test_exports_give_all_rows(room: Room, form: str) -> None:
 def test_exports_of_nothing_and_of_what_csv_cannot_hold(room: Room) -> None:
     room.create()
     room.commit("tweets", "a.csv", csv(*ROWS))
-    found = room.datasets.export(PROJECT, "tweets", "", "text == 'no'", None, "csv")
+    found = room.datasets.export(ANN, PROJECT, "tweets", "", "text == 'no'", None, "csv")
     assert b"".join(found.blocks).strip() == b'"text","label"'
     room.create("g", "generic")
     room.commit("g", "a.jsonl", jsonl({"v": [1, 2]}))
     with pytest.raises(InvalidInput, match="CSV cannot hold"):
-        room.datasets.export(PROJECT, "g", "", None, None, "csv")
+        room.datasets.export(ANN, PROJECT, "g", "", None, None, "csv")
     with pytest.raises(InvalidInput, match="no column"):
-        room.datasets.export(PROJECT, "g", "", "w == 1", None, "jsonl")
+        room.datasets.export(ANN, PROJECT, "g", "", "w == 1", None, "jsonl")
 
 
 def test_diff_counts_rows_as_multisets(room: Room) -> None:
@@ -91,15 +92,15 @@ def test_diff_counts_rows_as_multisets(room: Room) -> None:
     room.commit("tweets", "a.csv", csv(("a", "x"), ("a", "x"), ("b", "y")))
     room.commit("tweets", "b.csv", csv(("a", "x"), ("c", "z")))
     room.delete("tweets", "text == 'b'")
-    found = room.datasets.diff(PROJECT, "tweets", "v1", "v3")
+    found = room.datasets.diff(ANN, PROJECT, "tweets", "v1", "v3")
     assert (found.rows_added, found.rows_removed) == (2, 1)
     assert sorted(r["text"] for r in found.added) == ["a", "c"]
     assert found.removed == [{"text": "b", "label": "y"}]
     changes = {c.label: (c.before, c.after) for c in found.label_changes}
     assert changes == {"x": (2, 3), "y": (1, 0), "z": (0, 1)}
-    back = room.datasets.diff(PROJECT, "tweets", "v3", "v1")
+    back = room.datasets.diff(ANN, PROJECT, "tweets", "v3", "v1")
     assert (back.rows_added, back.rows_removed) == (1, 2)
-    same = room.datasets.diff(PROJECT, "tweets", "v2", "v2")
+    same = room.datasets.diff(ANN, PROJECT, "tweets", "v2", "v2")
     assert (same.rows_added, same.rows_removed, same.schema_changes) == (0, 0, [])
 
 
@@ -107,7 +108,7 @@ def test_diff_of_rewritten_equal_rows_is_empty(room: Room) -> None:
     room.create()
     room.commit("tweets", "a.csv", csv(*ROWS))
     room.commit("tweets", "b.csv", csv(*reversed(ROWS)), operation="replace")
-    found = room.datasets.diff(PROJECT, "tweets", "v1", "v2")
+    found = room.datasets.diff(ANN, PROJECT, "tweets", "v1", "v2")
     assert (found.rows_added, found.rows_removed) == (0, 0)
 
 
@@ -115,7 +116,7 @@ def test_diff_sees_a_new_column(room: Room) -> None:
     room.create("t", "tabular")
     room.commit("t", "a.csv", csv((1,), (2,), header="n"))
     room.commit("t", "a.csv", csv((3, 0.5), header="n,x"))
-    found = room.datasets.diff(PROJECT, "t", "v1", "v2")
+    found = room.datasets.diff(ANN, PROJECT, "t", "v1", "v2")
     assert [(c.column, c.change, c.after) for c in found.schema_changes] == [
         ("x", "added", "double")
     ]
@@ -129,7 +130,7 @@ def test_lists_come_in_pages(room: Room) -> None:
     room.commit("d1", "a.csv", csv(("a", "x")))
     names, cursor = [], None
     while True:
-        page = room.datasets.list(PROJECT, Paging(2, cursor))
+        page = room.datasets.list(ANN, PROJECT, Paging(2, cursor))
         names += [d.name for d in page.items]
         cursor = page.next_cursor
         if cursor is None:
@@ -137,12 +138,12 @@ def test_lists_come_in_pages(room: Room) -> None:
     assert names == ["d1", "d4", "d3", "d2", "d0"]
     for number in range(4):
         room.commit("d1", "a.csv", csv((f"b{number}", "x")))
-    first = room.datasets.history(PROJECT, "d1", Paging(3))
+    first = room.datasets.history(ANN, PROJECT, "d1", Paging(3))
     assert [v.version for v in first.items] == [5, 4, 3]
-    rest = room.datasets.history(PROJECT, "d1", Paging(3, first.next_cursor))
+    rest = room.datasets.history(ANN, PROJECT, "d1", Paging(3, first.next_cursor))
     assert [v.version for v in rest.items] == [2, 1]
     with pytest.raises(InvalidInput):
-        room.datasets.list(PROJECT, Paging(2, "junk"))
+        room.datasets.list(ANN, PROJECT, Paging(2, "junk"))
 
 
 @pytest.mark.parametrize("ref", ["v9", "9", "nope", "sha256:" + "0" * 64])
@@ -158,6 +159,6 @@ def test_unknown_versions(room: Room, ref: str) -> None:
 def test_a_hash_prefix_names_a_version(room: Room) -> None:
     room.create()
     made = room.commit("tweets", "a.csv", csv(("a", "x")))
-    assert room.datasets.version(PROJECT, "tweets", made.hash[:16]).version == 1
+    assert room.datasets.version(ANN, PROJECT, "tweets", made.hash[:16]).version == 1
     with pytest.raises(InvalidInput):
-        room.datasets.version(PROJECT, "tweets", "sha256:ab")
+        room.datasets.version(ANN, PROJECT, "tweets", "sha256:ab")

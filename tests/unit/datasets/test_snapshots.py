@@ -237,7 +237,7 @@ def test_a_job_reads_its_own_snapshots_only(tmp_path: Path) -> None:
     home.mkdir()
     bound: set[tuple[str, str]] = set()
     room = open_room(home)
-    room.snapshots.allowed = lambda job, hash: (job, hash) in bound
+    room.snapshots.bound_by(lambda job, hash: (job, hash) in bound)
     room.create()
     room.commit("tweets", "a.csv", csv(*ROWS))
     mine = room.snapshot("tweets", split={"a": 0.5, "b": 0.5})

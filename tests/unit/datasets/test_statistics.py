@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dlsys_server.datasets.sketches import Bins, Distinct, Frequent, Moments, hash_values
 from jupyter_dlsys.contract.datasets import ColumnStatistics
-from tests.support.datasets import PROJECT, Room, csv
+from tests.support.datasets import ANN, PROJECT, Room, csv
 
 FINITE = st.lists(
     st.floats(allow_nan=False, allow_infinity=False, width=64), min_size=1, max_size=40
@@ -67,7 +67,7 @@ def test_frequent_values_survive_the_cap() -> None:
 
 
 def _columns(room: Room, name: str) -> dict[str, ColumnStatistics]:
-    found = room.datasets.version(PROJECT, name, "").statistics
+    found = room.datasets.version(ANN, PROJECT, name, "").statistics
     return {c.name: c for c in found.columns}
 
 
@@ -118,7 +118,7 @@ def test_delete_counts_again(room: Room) -> None:
 def test_odd_numbers_do_not_break_json(room: Room) -> None:
     room.create("t", "tabular")
     room.commit("t", "a.csv", csv(("inf", 1e308), ("nan", -1e308), ("1", 5e-324), header="x,y"))
-    text = room.datasets.version(PROJECT, "t", "").model_dump_json()
+    text = room.datasets.version(ANN, PROJECT, "t", "").model_dump_json()
     assert "NaN" not in text
     assert json.loads(text)["statistics"]["rows"] == 3
     assert _columns(room, "t")["x"].missing == 1

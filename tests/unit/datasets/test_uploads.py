@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Conflict, NotFound, TooLarge
+from dlsys_server.core.peers import Peers
+from dlsys_server.core.places import Places
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.uploads import UploadService
 from tests.support.datasets import ANN, PROJECT, Room, csv
@@ -22,8 +25,11 @@ async def blocks(*parts: bytes, fail: bool = False) -> AsyncIterator[bytes]:
 
 
 @pytest.fixture
-def uploads(tmp_path: Path) -> UploadService:
-    return UploadService(Settings(home=tmp_path, max_upload_bytes=1000))
+def uploads(tmp_path: Path) -> Iterator[UploadService]:
+    database = Database(f"sqlite:///{tmp_path / 'db.sqlite'}")
+    places = Places(Peers(database, "here"))
+    yield UploadService(Settings(home=tmp_path, max_upload_bytes=1000), places)
+    database.close()
 
 
 async def test_a_broken_upload_goes_on_where_it_broke(uploads: UploadService) -> None:

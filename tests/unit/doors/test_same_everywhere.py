@@ -19,15 +19,12 @@ ROOT = Path(__file__).parents[3]
 TYPESCRIPT = ROOT / "labextension" / "src" / "api" / "operations.ts"
 NOT_IN_THE_PANEL = {
     # what programs and jobs call, not people at a page
-    "projects.list",
+    "agents.poll",
+    "agents.take",
+    "agents.read",
+    "agents.send",
+    "agents.finish",
     "projects.show",
-    "projects.create",
-    "projects.members",
-    "projects.add_member",
-    "projects.remove_member",
-    "audit.list",
-    "audit.export",
-    "audit.verify",
     "system.shutdown",
     "uploads.show",
     "snapshots.chunk",

@@ -15,7 +15,7 @@ def offered(text: str) -> list[str]:
 
 def test_verbs_and_sub_verbs() -> None:
     assert offered("%dlsys su") == ["submit"]
-    assert "bind" in offered("%dlsys ")
+    assert {"bind", "project"} <= set(offered("%dlsys "))
     assert "datasets" in offered("%dlsys ")
     assert offered("%dlsys datasets com") == ["commit"]
     assert "watch" in offered("%dlsys jobs ")

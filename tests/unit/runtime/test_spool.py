@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +31,15 @@ def everything(path: Path, limit: int = 1_000_000) -> list[dict]:
         found += events
 
 
+@pytest.fixture
+def as_the_platform() -> Iterator[None]:
+    """With the mask that the platform sets, and what it starts inherits."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("as_the_platform")
 def test_reading_in_small_steps_gives_the_same(path: Path) -> None:
     spool = Spool(path)
     for i in range(50):

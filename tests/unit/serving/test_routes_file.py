@@ -30,15 +30,14 @@ def test_defaults_and_a_previous_that_is_gone() -> None:
     assert (spec.active, spec.previous) == ("3", None)
     assert spec.versions["3"].trust == "safe"
     assert spec.versions["3"].limits.threads == 1
-    token = routes.token("t")
-    assert token is not None
-    assert token.reaches(spec)
-    assert routes.token("T") is None
+    assert routes.tokens[routes_file.digest("t")].reaches(spec)
+    assert routes_file.digest("T") not in routes.tokens
 
 
 def test_expiry_and_reach() -> None:
     spec = routes_file.parse(_content()).deployments["a"]
     assert not routes_file.Token("me", "other", None, None).reaches(spec)
+    assert routes_file.Token("platform", None, None, None).reaches(spec)
     assert not routes_file.Token("me", "lab", frozenset(["b"]), None).reaches(spec)
     assert routes_file.Token("me", "lab", None, time.time() - 1).expired()
 

@@ -24,7 +24,12 @@ NAME = "00000001-step-7"
 def attempts(tmp_path):
     root = tmp_path / "attempts"
     folder = lambda job: root / job.id / str(job.attempt)  # noqa: E731
-    return SimpleNamespace(root=root, folder=folder, own=lambda job: folder(job) / "job")
+    return SimpleNamespace(
+        take_back=lambda job, number: None,
+        root=root,
+        folder=folder,
+        own=lambda job: folder(job) / "job",
+    )
 
 
 @pytest.fixture

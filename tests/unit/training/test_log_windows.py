@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dlsys_server.training.service import _whole_characters
+from dlsys_server.training.reading import _whole_characters
 
 
 @given(text=st.text(min_size=1), size=st.integers(4, 9))

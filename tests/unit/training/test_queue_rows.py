@@ -14,11 +14,13 @@ from dlsys_server.core import clock
 from dlsys_server.core.database import Database
 from dlsys_server.core.events import EventFilter, EventLog
 from dlsys_server.core.ids import new_id
+from dlsys_server.core.peers import Peers
 from dlsys_server.training.announcing import Announcer
 from dlsys_server.training.dispatching import Dispatcher
 from dlsys_server.training.durations import Durations
 from dlsys_server.training.explaining import Explainer
 from dlsys_server.training.gathering import Gatherer
+from dlsys_server.training.placing import Workers
 from dlsys_server.training.queueing import Limits
 from dlsys_server.training.sharing import Shares
 from dlsys_server.training.slots import Capacity
@@ -34,6 +36,9 @@ class Launched(list):
     def launch(self, job_id: str) -> None:
         self.append(job_id)
 
+    def waits_for(self, owner: str) -> str:
+        return ""
+
     def blocked(self) -> str:
         return ""
 
@@ -47,13 +52,15 @@ class Queue:
         self.launched = Launched()
         capacity = Capacity(2, 8 * GB, gpus)
         gatherer, durations = Gatherer(), Durations(self.database)
-        turns = Turns(capacity, limits or Limits(), durations, Shares(self.database, capacity))
+        workers = Workers(Peers(self.database, "w"), capacity)
+        shares = Shares(self.database, capacity)
+        turns = Turns(workers, lambda: limits or Limits(), durations, shares)
         self.events = EventLog(self.database)
         leadership = SimpleNamespace(leader_database=self.database, worker="w")
         self.dispatcher = Dispatcher(
             leadership, gatherer, turns, self.launched, Announcer(self.events)
         )
-        self.explainer = Explainer(self.database, gatherer, turns, self.launched.blocked)
+        self.explainer = Explainer(self.database, gatherer, turns, self.launched)
 
     def add(self, state: str = "queued", **values) -> str:
         return self.add_all([{"state": state, **values}])[0]

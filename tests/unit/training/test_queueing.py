@@ -63,10 +63,10 @@ def queues(draw):
 
 LIMITS = st.builds(
     Limits,
-    user_jobs=st.sampled_from([0, 1, 3]),
+    user_jobs=st.sampled_from([None, 1, 3]),
     user_cpus=st.sampled_from([0, 4]),
     user_gpus=st.sampled_from([0, 2]),
-    project_jobs=st.sampled_from([0, 2]),
+    project_jobs=st.sampled_from([None, 2]),
     project_gpus=st.sampled_from([0, 2]),
 )
 

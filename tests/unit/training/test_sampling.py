@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import update
 
 from dlsys_server.core.database import Database
+from dlsys_server.core.peers import Peers
 from dlsys_server.training.compute import Compute
 from dlsys_server.training.gpus import GpuReader
 from dlsys_server.training.machine import Machine
@@ -127,7 +128,8 @@ def test_the_machine_shows_what_is_held_and_what_is_busy(
     run: Any, sampler: Sampler, database: Database
 ) -> None:
     capacity = Capacity(4, 8 * 2**30, ("0", "1"))
-    compute = Compute(database, capacity, sampler, sampler.machine, GpuReader(capacity.gpus))
+    gpus, peers = GpuReader(capacity.gpus), Peers(database, "here")
+    compute = Compute(database, peers, capacity, sampler, sampler.machine, gpus)
     job = run(BURN, cpus=2.0, memory_bytes=2**30, gpus=1, gpu_ids=["1"])
     rounds(sampler, 3)
     [worker] = compute.workers()

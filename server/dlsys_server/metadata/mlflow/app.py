@@ -7,25 +7,37 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 from .bodies import Asgi, Receive, Scope, Send, read_body, replay
-from .calls import READS, call_of, fields, forbidden, read_json, refuse_traversal
+from .calls import (
+    READS,
+    artifact_of,
+    call_of,
+    fields,
+    forbidden,
+    malformed,
+    read_json,
+    refuse_traversal,
+)
 from .errors import MlflowError
 
-# MLflow has no switch for these. The user interface works without them.
-_HIDDEN_CALLS = re.compile(
-    r"^(?:gateway|scorers?|prompt-optimization|review-queues|label-schemas|issues|assistant|"
-    r"mcp-servers|genai|demo|jobs|webhooks|traces|get-trace-artifact|get-online-trace-details|"
-    r"ui-telemetry|runs/create-promptlab-run)(?:/|$)"
+# What is served; all else, and what a new MLflow adds, is refused until somebody has looked at it.
+# MLflow has no switch for the rest (GenAI, gateway, traces, webhooks, jobs), and its user interface
+# works without.
+_CALLS = re.compile(
+    r"^(?:(?:artifacts|experiments|logged-models|metrics|model-versions|registered-models|"
+    r"runs(?!/create-promptlab-run)|users|roles|workspaces|datasets)(?:/|$)|"
+    r"(?:server-info|upload-artifact|gateway-proxy)$)"
 )
-_HIDDEN_PATHS = re.compile(
-    r"^/(?:gateway|signup|v1/traces|(?:ajax-)?api/[\d.]+/mcp-servers)(?:/|$)"
+_PAGES = re.compile(
+    r"^/(?:$|(?:health|version|graphql|get-artifact|model-versions/get-artifact)$|static-files/)"
 )
 
 
 class Policy:
-    """ASGI layer in front of MLflow: hides GenAI, refuses storage places chosen by callers and path
-    tricks.
+    """ASGI layer in front of MLflow: hides what is not used, refuses storage places chosen by
+    callers and path tricks.
     """
 
     def __init__(self, app: Asgi) -> None:
@@ -48,8 +60,8 @@ class Policy:
         refuse_traversal(raw, scope.get("query_string", b""))
         call = call_of(path)
         # The run table asks by GET for gateway endpoints: there are none; a 403 would be shown.
-        hidden = _HIDDEN_PATHS.search(path) or (call and _HIDDEN_CALLS.search(call))
-        if hidden or (call == "gateway-proxy" and scope["method"] not in READS):
+        closed = call == "gateway-proxy" and scope["method"] not in READS
+        if closed or not _served(path, call):
             raise forbidden("This part of MLflow is switched off here.")
         if call == "experiments/create":
             body = await read_body(receive)
@@ -58,7 +70,35 @@ class Policy:
                     "artifact_location is set by the platform.", "Leave artifact_location out."
                 )
             return replay(body, receive)
+        if path == "/graphql":
+            body = await read_body(receive)
+            _refuse_what_is_no_query(scope["method"], read_json(body))
+            return replay(body, receive)
         return receive
+
+
+def _refuse_what_is_no_query(method: str, body: dict[str, Any]) -> None:
+    """MLflow itself fails on it."""
+    from graphql import GraphQLError, parse
+
+    query, variables = body.get("query"), body.get("variables")
+    try:
+        if (
+            method == "POST"
+            and isinstance(query, str)
+            and (variables is None or isinstance(variables, dict))
+        ):
+            parse(query)
+            return
+    except GraphQLError:
+        pass
+    raise malformed("this is not a GraphQL query", "POST {query, variables, operationName}.")
+
+
+def _served(path: str, call: str | None) -> bool:
+    if call is not None:
+        return _CALLS.search(call) is not None
+    return artifact_of(path) is not None or _PAGES.search(path) is not None
 
 
 async def _reply(send: Send, refusal: MlflowError) -> None:

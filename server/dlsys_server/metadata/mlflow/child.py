@@ -21,7 +21,9 @@ from . import environment
 
 _LONGEST_SOCKET_PATH = 100  # sun_path holds 108 bytes on Linux, 104 on macOS
 _LOG_LIMIT = 5 * 2**20
-_OURS_ALONE = frozenset({"DLSYS_AUDIT_KEY", "DLSYS_HUB_API_TOKEN", "JUPYTERHUB_API_TOKEN"})
+_OURS_ALONE = frozenset(
+    {"DLSYS_AUDIT_KEY", "DLSYS_DATA_KEY", "DLSYS_HUB_API_TOKEN", "JUPYTERHUB_API_TOKEN"}
+)
 
 
 class MlflowChild:

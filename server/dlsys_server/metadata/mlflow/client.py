@@ -106,6 +106,7 @@ class MlflowClient(Tenancy):
 
     async def list_experiments(self, project: str, limit: int = 1000) -> list[Json]:
         """The experiments of a project."""
+        await self.ensure_workspace(project)
         body = {"max_results": limit}
         answer = await self.request("POST", "experiments/search", body=body, project=project)
         return list(answer.get("experiments", []))
@@ -160,6 +161,7 @@ class MlflowClient(Tenancy):
         self, project: str, *, filter: str = "", limit: int = 100, page_token: str = ""
     ) -> tuple[list[Json], str]:
         """Registered models and the token of the next page."""
+        await self.ensure_workspace(project)
         params = {"filter": filter, "max_results": limit, "page_token": page_token}
         answer = await self.request(
             "GET", "registered-models/search", params=_without_blanks(params), project=project

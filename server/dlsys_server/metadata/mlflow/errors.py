@@ -48,3 +48,17 @@ class MlflowError(DlsysError):
 def unavailable(detail: str) -> MlflowError:
     """MLflow is not there yet, or not there any more."""
     return MlflowError(503, "TEMPORARILY_UNAVAILABLE", detail, "Try again in a moment.")
+
+
+def in_mlflow_words(error: DlsysError) -> MlflowError:
+    """An error of ours as MLflow's client shows it."""
+    if isinstance(error, MlflowError):
+        return error
+    words = {
+        401: "UNAUTHENTICATED",
+        403: "PERMISSION_DENIED",
+        404: "RESOURCE_DOES_NOT_EXIST",
+        503: "TEMPORARILY_UNAVAILABLE",
+    }
+    code = words.get(error.status, "INVALID_PARAMETER_VALUE")
+    return MlflowError(error.status, code, error.detail, error.hint)

@@ -17,22 +17,32 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 import httpx
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 
 from dlsys_server.access.principals import Principal
-from dlsys_server.access.scopes import Scope
+from dlsys_server.api.problems import status_of
 from dlsys_server.core.errors import DlsysError
 
 from . import headers as hygiene
 from .bodies import Receive, Send, read_body
 from .bodies import Scope as AsgiScope
-from .calls import READS, artifact_of, call_of, forbidden, read_json, refuse_traversal
+from .calls import (
+    READS,
+    artifact_of,
+    call_of,
+    forbidden,
+    read_json,
+    refuse_traversal,
+)
 from .client import MlflowClient
 from .connection import WORKSPACE
-from .errors import MlflowError
+from .errors import MlflowError, in_mlflow_words, unavailable
 from .jobs import JobWrites
 from .page import with_preferences
+from .roles import account_of, role_from_scopes
+from .sources import refuse_foreign_source
 from .taps import Tap
 
 log = logging.getLogger(__name__)
@@ -45,7 +55,8 @@ _PLATFORM_ONLY = re.compile(r"^(?:users/(?!current(?:/|$))|roles/)")
 _SCOPED = {("POST", "registered-models/alias"): "models.promote",
            ("DELETE", "registered-models/alias"): "models.demote"}  # fmt: skip
 
-# MLflow's client asks this first and, unlike all else, does not try again after a 503.
+# MLflow's client asks this first and, unlike all else, does not try again after a 503. So it is
+# answered also while nobody can be known: it tells no data, and MLflow asks for no login there.
 _SERVER_INFO = {
     "store_type": "SqlStore",
     "workspaces_enabled": True,
@@ -63,22 +74,6 @@ class Upstream(Protocol):
     def socket(self) -> Path: ...
 
 
-def role_from_scopes(principal: Principal, project: str) -> str | None:
-    """MLflow role ("viewer", "member", "maintainer") of a principal in a project; None: no
-    access.
-    """
-    if project not in principal.projects:
-        return None
-    if principal.kind == "job":
-        return "member" if project == principal.project and principal.run_id else None
-    held = principal.rights[project]
-    if Scope.MANAGE in held:
-        return "maintainer"
-    if held & {Scope.WRITE, Scope.SUBMIT, Scope.DEPLOY}:
-        return "member"
-    return "viewer" if Scope.READ in held else None
-
-
 @dataclass
 class _Call:
     """One request on its way."""
@@ -87,9 +82,14 @@ class _Call:
     path: str
     principal: Principal
     project: str
+    role: str | None
     call: str | None
     body: bytes | None = None  # None: streamed
     json: Json = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        return account_of(self.principal, self.role)
 
 
 class MlflowProxy:
@@ -140,28 +140,31 @@ class MlflowProxy:
             response = await self._answer(request)
         except DlsysError as error:  # also those of the host's rules: MLflow's client shows them
             request.state.code = error.code
-            response = _problem(_in_mlflow_words(error))
+            response = _problem(in_mlflow_words(error))
         except ClientDisconnect:
             return
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Response:
-        raw = self._below_mount(request)
-        if raw == "":
+        if (raw := self._below_mount(request)) == "":
             return RedirectResponse("mlflow/", status_code=307)  # relative: right under any prefix
         refuse_traversal(raw.encode(), request.scope.get("query_string", b""))
-        principal = request.state.principal = await self._who(request)
-        project = request.state.project = self._where(request, principal)
         path = httpx.URL(f"http://localhost{raw}").path
-        call = _Call(request, path, principal, project, call_of(path))
         try:
+            call = await self._call(request, path)
             await self._until_ready()
             await self._prepare(call)
             return await self._forward(call, raw)
-        except MlflowError as error:
-            if call.call == "server-info" and error.status in (502, 503):
+        except (DlsysError, SQLAlchemyError) as error:
+            if call_of(path) == "server-info" and status_of(error)[0] in (502, 503):
                 return JSONResponse(_SERVER_INFO)
             raise
+
+    async def _call(self, request: Request, path: str) -> _Call:
+        principal = request.state.principal = await self._who(request)
+        project = request.state.project = self._where(request, principal)
+        role = self._role_of(principal, project)
+        return _Call(request, path, principal, project, role, call_of(path))
 
     async def _until_ready(self) -> None:
         """A start takes a few seconds: waiting is kinder than an error, for a while."""
@@ -226,13 +229,12 @@ class MlflowProxy:
         if request.method not in READS and not is_file:
             call.body = await read_body(request.receive)
             call.json = read_json(call.body)
+        if call.call == "model-versions/create":
+            refuse_foreign_source(call.json, call.project)
         if principal.kind == "job":
             await self._check_job(call)
         await self._client.ensure_user(
-            principal.name,
-            call.project,
-            self._role_of(principal, call.project),
-            lower=principal.kind != "job",
+            call.account, call.project, call.role, lower=principal.kind != "job"
         )
 
     async def _check_job(self, call: _Call) -> None:
@@ -248,6 +250,10 @@ class MlflowProxy:
         if answer.status_code == 403 and answer.headers.get("content-type", "").startswith("text/"):
             await answer.aclose()
             raise _denied(call)
+        if _is_away(answer):  # in words of its database driver, or a page
+            await answer.aclose()
+            log.warning("MLflow could not answer", extra={"status": answer.status_code})
+            raise unavailable("MLflow cannot reach its database.")
         taps = self._interested(call) if answer.is_success else []
         headers = hygiene.to_client(answer.headers.raw)
         location = answer.headers.get("location")
@@ -288,7 +294,7 @@ class MlflowProxy:
     async def _send(self, call: _Call, raw: str) -> httpx.Response:
         request = call.request
         headers = hygiene.to_child(request.headers.raw)
-        for name, value in self._client.headers(call.project, call.principal.name).items():
+        for name, value in self._client.headers(call.project, call.account).items():
             headers.append((name.encode(), value.encode()))
         content: bytes | AsyncIterator[bytes] | None = call.body
         if call.body is not None:
@@ -348,9 +354,7 @@ def _own_roles(call: _Call) -> bool:
     """MLflow's pages ask which roles the current user has."""
     asked = call.request.query_params.getlist("username")
     return (
-        call.request.method == "GET"
-        and call.call == "users/roles/list"
-        and asked == [call.principal.name]
+        call.request.method == "GET" and call.call == "users/roles/list" and asked == [call.account]
     )
 
 
@@ -371,12 +375,9 @@ def _starting() -> MlflowError:
     )  # fmt: skip
 
 
-def _in_mlflow_words(error: DlsysError) -> MlflowError:
-    if isinstance(error, MlflowError):
-        return error
-    words = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "RESOURCE_DOES_NOT_EXIST"}
-    code = words.get(error.status, "INVALID_PARAMETER_VALUE")
-    return MlflowError(error.status, code, error.detail, error.hint)
+def _is_away(answer: httpx.Response) -> bool:
+    page = answer.headers.get("content-type", "").startswith("text/html")
+    return answer.status_code == 503 or (answer.status_code >= 500 and page)
 
 
 def _problem(error: MlflowError) -> Response:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -24,11 +26,20 @@ _STRENGTH = {role: rank for rank, role in enumerate(GRANTS)}
 class Tenancy(Connection):
     """Makes projects and people known to MLflow. What is known already costs no call."""
 
-    def __init__(self, socket: Callable[[], Path], secret: str, *, timeout: float = 30.0) -> None:
+    def __init__(
+        self,
+        socket: Callable[[], Path],
+        secret: str,
+        *,
+        timeout: float = 30.0,
+        known_seconds: float = math.inf,
+    ) -> None:
         super().__init__(socket, secret, timeout=timeout)
+        self._known_seconds, self._known_since = known_seconds, time.monotonic()
         self._roles: dict[tuple[str, str], str | None] = {}
         self._role_ids: dict[tuple[str, str], int] = {}
         self._workspaces: set[str] = set()
+        self._people: set[str] = set()
         self._one = asyncio.Lock()
 
     async def ensure_workspace(self, project: str) -> None:
@@ -51,6 +62,9 @@ class Tenancy(Connection):
 
         With `lower=False` a stronger role is left as it is. Cheap when nothing changes.
         """
+        if time.monotonic() - self._known_since > self._known_seconds:
+            self._known_since = time.monotonic()
+            self._roles.clear()  # another process may have given another role meanwhile
         known = self._roles.get((user, project), "")
         if known == role or (not lower and _stronger(known, role)):
             return
@@ -58,9 +72,11 @@ class Tenancy(Connection):
             raise MlflowError(403, "PERMISSION_DENIED", f"The name '{user}' is reserved.")
         async with self._one:
             await self.ensure_workspace(project)
-            await self._create_unless_there(
-                "users/create", {"username": user, "password": secrets.token_urlsafe(24)}
-            )
+            if user not in self._people:
+                password = secrets.token_urlsafe(24)
+                body = {"username": user, "password": password}
+                await self._create_unless_there("users/create", body)
+                self._people.add(user)
             held = await self._held_roles(user, project)
             if not lower and any(_stronger(name, role) for name in held):
                 role = max(held, key=lambda name: _STRENGTH[name])

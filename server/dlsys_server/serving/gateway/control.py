@@ -30,7 +30,7 @@ _APPLY_SECONDS = 300.0
 
 
 class ControlApp:
-    """GET /status, POST /apply, POST /replay, POST /stop. Bodies and answers are JSON."""
+    """GET /status, POST /apply, /replay, /used, /stop. Bodies and answers are JSON."""
 
     def __init__(
         self, supervisor: Supervisor, about: dict[str, Any], stop: Callable[[], None]
@@ -61,11 +61,12 @@ class ControlApp:
             ("GET", "status"): self._status,
             ("POST", "apply"): self._apply,
             ("POST", "replay"): self._replay,
+            ("POST", "used"): self._used,
             ("POST", "stop"): self._end,
         }
         door = doors.get((request.method, "/".join(request.path)))
         if door is None:
-            raise Refusal(404, "GET /status, POST /apply, POST /replay or POST /stop is expected")
+            raise Refusal(404, "GET /status, POST /apply, /replay, /used or /stop is expected")
         return await door(request)
 
     async def _status(self, request: Request) -> Answer:
@@ -109,6 +110,11 @@ class ControlApp:
                 "milliseconds": (time.perf_counter() - began) * 1000,
             }
         )
+
+    async def _used(self, request: Request) -> Answer:
+        """When each token was used since this was asked last; forgotten with the answer."""
+        used, self._supervisor.used = self._supervisor.used, {}
+        return Answer.of({"tokens": used})
 
     async def _end(self, request: Request) -> Answer:
         self._stop()

@@ -22,7 +22,7 @@ from dlsys_server.serving.gateway.requests import (
     Send,
     send_answer,
 )
-from dlsys_server.serving.gateway.routes_file import Token
+from dlsys_server.serving.gateway.routes_file import Token, digest
 from dlsys_server.serving.gateway.supervisor import Supervisor
 
 _log = logging.getLogger(__name__)
@@ -91,11 +91,13 @@ class PublicApp:
         scheme, _, secret = (request.header(b"authorization") or "").partition(" ")
         if scheme.lower() != "bearer" or not secret.strip():
             raise Refusal(401, "a token is needed: send the header Authorization: Bearer TOKEN")
-        token = self._supervisor.routes.token(secret.strip())
+        key = digest(secret.strip())
+        token = self._supervisor.routes.tokens.get(key)
         if token is None:
             raise Refusal(401, "the token is not known")
         if token.expired():
             raise Refusal(401, "the token has expired")
+        self._supervisor.used[key] = time.time()
         return token
 
     def _reachable(self, token: Token) -> list[Deployment]:
@@ -105,9 +107,7 @@ class PublicApp:
         deployment = self._supervisor.deployments.get(name)
         if deployment is not None and token.reaches(deployment.spec):
             return deployment
-        if deployment is not None or (
-            token.deployments is not None and name not in token.deployments
-        ):
+        if token.deployments is not None and name not in token.deployments:
             raise Refusal(403, f"the token may not call {name!r}")
         raise Refusal(404, f"there is no model {name!r}")
 

@@ -59,7 +59,7 @@ class Token:
     """Who holds a token and what it opens."""
 
     subject: str
-    project: str
+    project: str | None  # None: all of them
     deployments: frozenset[str] | None  # None: all of the project
     expires_at: float | None
 
@@ -68,7 +68,7 @@ class Token:
 
     def reaches(self, deployment: DeploymentSpec) -> bool:
         """Whether this token may call the deployment."""
-        if self.project != deployment.project:
+        if self.project not in (None, deployment.project):
             return False
         return self.deployments is None or deployment.name in self.deployments
 
@@ -81,9 +81,10 @@ class Routes:
     deployments: dict[str, DeploymentSpec] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
 
-    def token(self, secret: str) -> Token | None:
-        """The token with this secret; looked up by its SHA-256, the secret itself is nowhere."""
-        return self.tokens.get(hashlib.sha256(secret.encode()).hexdigest())
+
+def digest(secret: str) -> str:
+    """By what a token is looked up: the secret itself is nowhere."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def read(path: Path) -> Routes:
@@ -149,7 +150,7 @@ def _token(entry: dict[str, Any]) -> Token:
     names = entry["deployments"]
     return Token(
         subject=entry["subject"],
-        project=entry["project"],
+        project=None if entry["project"] == "*" else entry["project"],
         deployments=None if names == "*" else frozenset(names),
         expires_at=entry.get("expires_at"),
     )

@@ -20,11 +20,14 @@ Stamp = tuple[int, int, int]
 
 
 class Supervisor:
-    """Owns the deployments. `routes` is what is wanted now."""
+    """Owns the deployments. `routes` is what is wanted now; `used` says when each token was used
+    since somebody asked.
+    """
 
     def __init__(self, folder: Path, starter: WorkerStarter) -> None:
         self.routes = Routes()
         self.fault = ""
+        self.used: dict[str, float] = {}
         self.deployments: dict[str, Deployment] = {}
         self._file = folder / "routes.json"
         self._starter = starter

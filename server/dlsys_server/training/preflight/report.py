@@ -39,6 +39,7 @@ class Around:
     forecast: Callable[[], Forecast | None] = lambda: None
     limits: Limits | None = None
     free: Callable[[], Slots] | None = None
+    quotas: Callable[[], list[Finding]] = list
 
 
 def examine(body: SubmitRequest, around: Around) -> PreflightReport:
@@ -84,4 +85,4 @@ def _findings(body: SubmitRequest, around: Around) -> list[Finding]:
             name = look.__module__.rpartition(".")[2]
             text = f"The code is nested too deeply for one of the looks ({name})."
             found.append(finding("too-deep", "info", text))
-    return found
+    return [*found, *around.quotas()]
