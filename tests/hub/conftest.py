@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
+from tests.support import chromium
 from tests.support.hub import FOLDER, PATH, RunningHub, started
 
 
@@ -29,3 +31,9 @@ def hub(session_root: Path) -> Iterator[RunningHub]:
 def servers(hub: RunningHub) -> dict[str, dict[str, str]]:
     """The environment inside the servers of ann, vic and eve."""
     return hub.spawn("ann", "vic", "eve")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium.started() as found:
+        yield found

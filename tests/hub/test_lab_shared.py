@@ -6,28 +6,16 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests.support.hub import RunningHub
-from tests.support.labs import ARGUMENTS, CHROMIUM, Person
+from tests.support.labs import Person
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.ui, pytest.mark.timeout(600)]
 expect.set_options(timeout=20_000)  # a loaded machine is slow, not broken
 ASK = "Needs role {} in vision: ask ann"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

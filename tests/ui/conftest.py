@@ -21,22 +21,12 @@ from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
 
-from tests.support import ports
+from tests.support import chromium, ports
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).parent / ".results"
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 TOKEN = "a-token-of-the-ui-tests"
 expect.set_options(timeout=15_000)  # a loaded machine is slow, not broken
 EYES = {"happy": "^◕・˘", "sad": "T；╥ಥ", "angry": "ಠ`╬＃"}
@@ -250,13 +240,8 @@ def _end(process: subprocess.Popen[bytes], dlsys: Path) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Debian's Chromium."""
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield started
-        started.close()
+    with chromium.started() as found:
+        yield found
 
 
 @pytest.fixture(scope="module")

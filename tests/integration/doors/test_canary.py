@@ -5,21 +5,19 @@ The canary, when it runs as a page of Lab, writes into the storage of Lab's orig
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error, Page, sync_playwright
+from playwright.sync_api import Error, Page
 
+from tests.support import chromium
 from tests.support.doors import Lab
 
 from .test_proxy import API, settle
 
 pytestmark = [pytest.mark.integration, pytest.mark.ui, pytest.mark.slow]
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 CANARY = (
     "<html><body>left here<script>document.title='it sang';localStorage.setItem('canary','sang');"
     "fetch('/x/api/contents',{credentials:'include'}).then(r=>r.text())"
@@ -36,14 +34,10 @@ JOB = "import os\nfor n, t in {{'evil.html': {html!r}, 'evil.svg': {svg!r}}}.ite
 
 @pytest.fixture(scope="module")
 def page(lab: Lab) -> Iterator[Page]:
-    if not Path(CHROMIUM).exists():
-        pytest.skip(f"{CHROMIUM} is not installed")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium.started() as browser:
         found = browser.new_page()
         found.goto(f"{lab.url}/login?token={lab.token}")
         yield found
-        browser.close()
 
 
 @pytest.fixture(scope="module")
