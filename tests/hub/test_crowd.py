@@ -130,9 +130,8 @@ def held(process: psutil.Process) -> tuple[int, int]:
 
 def wait_until_let_go(process: psutil.Process, before: tuple[int, int]) -> None:
     end = time.monotonic() + SETTLE_SECONDS
-    while (now := held(process)) > before:
-        if now[0] <= before[0] + MORE_FILES and now[1] <= before[1] + POOL:
-            return
+    files, threads = before[0] + MORE_FILES, before[1] + POOL
+    while (now := held(process))[0] > files or now[1] > threads:
         assert time.monotonic() < end, f"{before} files and threads became {now}"
         time.sleep(0.5)
 
