@@ -96,8 +96,13 @@ class Dispatcher:
         if not ready or free + 1e-9 < least:
             return []
         times = self.turns.durations.round()
-        ordered = list(self.turns.ordered(ready, view.running, times, now))
-        return workers.place(ordered, view.running, self.turns.limits, outlook(times, now), now)
+        return workers.place(
+            lambda: self.turns.ordered(ready, view.running, times, now),
+            view.running,
+            self.turns.limits,
+            outlook(times, now),
+            now,
+        )
 
     def _begin(self, one: Running) -> None:
         with self.database.write() as session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from dlsys_server.core.peers import Peers
@@ -53,14 +53,18 @@ class Workers:
 
     def place(
         self,
-        ordered: Sequence[Candidate],
+        ordered: Callable[[], Iterator[Candidate]],
         running: Iterable[Running],
         limits: Limits,
         outlook: Outlook,
         now: float,
     ) -> list[Running]:
         """What starts now, and where: the machine with most free CPUs is asked first. A job that
-        is tried again stays where its checkpoints are, while that worker lives."""
+        is tried again stays where its checkpoints are, while that worker lives.
+
+        Args:
+            ordered: the waiting jobs, the next one first; read only as far as is needed.
+        """
         workers, own = self.all(), self.peers.worker
         held = {name: Holdings(capacity, limits) for name, capacity in workers.items()}
         for one in running:
@@ -69,13 +73,13 @@ class Workers:
         for name in sorted(held, key=lambda worker: -held[worker].free.cpus):
             taken = {one.job.id for one in starts}
             room = Slots.all(workers[name])
-            mine = [
+            mine = (
                 job
-                for job in ordered
+                for job in ordered()
                 if job.id not in taken
                 and room.fits(job)
                 and (job.worker not in workers or job.worker == name)
-            ]
+            )
             for one in decide(mine, held[name], outlook, now).starts:
                 starts.append(replace(one, worker=name))
                 for other in held.keys() - {name}:

@@ -42,7 +42,10 @@ class Turns:
         """One that could run a job that wants this; this one when none could."""
         return self.workers.machine(
             Candidate(
-                *("", "", "", ""),
+                id="",
+                name="",
+                project="",
+                owner="",
                 cpus=wanted.cpus,
                 gpus=wanted.gpus,
                 gpu_share=wanted.gpu_share,
