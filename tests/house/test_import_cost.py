@@ -47,7 +47,7 @@ def test_the_contract_needs_no_interactive_library(module: str) -> None:
 
 
 def test_the_control_plane_loads_no_model_library() -> None:
-    absent = {"mlflow", "torch", "pandas", "polars", "sklearn", "papermill", "IPython"}
+    absent = {"mlflow", "torch", "pandas", "polars", "sklearn", "papermill", "IPython", "psycopg"}
     assert set(_import("dlsys_server.app")["modules"]) & absent == set()
 
 

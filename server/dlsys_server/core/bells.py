@@ -14,6 +14,8 @@ EVENTS, SCHEDULER, ROLLOUTS, SCHEDULES, WARM = (
     "schedules",
     "warm",
 )
+CHANNEL = "dlsys"
+"""Of PostgreSQL's NOTIFY; its texts are "<worker> <bell>"."""
 Carrier = Callable[[str], None]
 
 

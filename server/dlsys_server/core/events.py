@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from jupyter_dlsys.contract.base import Event
 
 from . import clock
+from .bells import CHANNEL, EVENTS
 from .database import Database
 from .tables import EventRow
 
@@ -84,8 +85,8 @@ class EventLog:
         """On PostgreSQL, order of commit = order of seq, so that no follower skips a late one;
         and other platforms hear of it with the commit (`core/notices.py`)."""
         if not self.database.is_sqlite and not session.info.get("dlsys_event_lock"):
-            told = {"text": f"{self.sender} events"}
-            lock = "SELECT pg_advisory_xact_lock(7301), pg_notify('dlsys', :text)"
+            told = {"channel": CHANNEL, "text": f"{self.sender} {EVENTS}"}
+            lock = "SELECT pg_advisory_xact_lock(7301), pg_notify(:channel, :text)"
             session.execute(text(lock), told)
             session.info["dlsys_event_lock"] = True
 
