@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from jupyter_dlsys.contract.references import blob_key
 from jupyter_dlsys.contract.system import PartHealth
 
+from .disk import sync
 from .errors import Broken, DlsysError, InvalidInput, Unavailable
 
 BLOCK = 1 << 20
@@ -163,7 +164,7 @@ class LocalStore(ObjectStore):
         path = self._path(sha256)
         if not path.parent.exists():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            _sync_folder(path.parent.parent)
+            sync(path.parent.parent)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".part-")
         os.close(handle)
         part = Path(name)
@@ -171,7 +172,7 @@ class LocalStore(ObjectStore):
             yield part
             part.chmod(0o400)
             part.replace(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
 
@@ -299,14 +300,6 @@ def hash_file(path: Path) -> str:
 
 def _sync(handle: int) -> None:
     os.fsync(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 from abc import ABC, abstractmethod
@@ -11,9 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
+from dlsys_server.core.disk import sync
 from dlsys_server.core.errors import Broken
-
-from .manifest import sync_folder
 
 PLATFORM = "platform.sqlite"
 BESIDE = ("", "-wal", "-shm", "-journal")
@@ -65,8 +63,8 @@ class SqliteFiles(Databases):
         and MLflow's file has them by then."""
         for name in (PLATFORM, *(n for n in self._files if n != PLATFORM)):
             if self._files[name].exists():
-                _copy(self._files[name], folder / name)
-        sync_folder(folder)
+                copy_sqlite(self._files[name], folder / name)
+        sync(folder)
 
     def filled(self) -> bool:
         """Whether a file holds anything."""
@@ -94,14 +92,14 @@ class SqliteFiles(Databases):
             part = target.with_name(f".{target.name}.restoring")
             shutil.copyfile(source, part)
             part.chmod(0o600)
-            _sync(part)
+            sync(part)
             for end in BESIDE:
                 target.with_name(target.name + end).unlink(missing_ok=True)
             part.replace(target)
-            sync_folder(target.parent)
+            sync(target.parent)
 
 
-def _copy(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path) -> None:
     """A copy of a database as it is at one moment; writers go on meanwhile."""
     address = f"file:{quote(str(source))}?mode=rw"
     with (
@@ -117,12 +115,4 @@ def _copy(source: Path, target: Path) -> None:
             code="database-damaged",
             hint="Restore the last backup, or try SQLite's `.recover` on a copy.",
         )
-    _sync(target)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sync(target)

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from dlsys_server.core.disk import sync
 from dlsys_server.core.errors import Refused
 from jupyter_dlsys.contract.references import blob_key
 
@@ -78,7 +79,7 @@ def write(folder: Path, manifest: Manifest) -> str:
         out.flush()
         os.fsync(out.fileno())
     part.replace(folder / NAME)
-    sync_folder(folder)
+    sync(folder)
     return digest
 
 
@@ -123,15 +124,6 @@ def damaged(detail: str) -> Refused:
         code="backup-damaged",
         hint="Nothing was changed. Take another backup, or copy the damaged file anew.",
     )
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _parsed(body: dict[str, Any]) -> Manifest:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 from dlsys_server.core import clock
 from dlsys_server.core.database import refuse_unknown
+from dlsys_server.core.disk import sync
 from dlsys_server.core.errors import Conflict, Refused
 from jupyter_dlsys.contract.references import blob_key
 
 from .databases import Databases
-from .manifest import Manifest, sync_folder
+from .manifest import Manifest
 from .places import ARTIFACTS, FolderPlace, Place
 from .progress import Progress
 
@@ -106,7 +107,7 @@ def restore(source: Path, found: Manifest, digest: str, target: Target, progress
 def finish(home: Path) -> None:
     """The restore is whole: a platform may start."""
     (home / MARK).unlink()
-    sync_folder(home)
+    sync(home)
 
 
 def _put(
@@ -148,7 +149,7 @@ def _move_aside(target: Target, stamp: str) -> None:
             aside = folder.parent / f"replaced-{stamp}"
             aside.mkdir(mode=0o700, exist_ok=True)
             folder.rename(aside / folder.name)
-    sync_folder(target.home)
+    sync(target.home)
 
 
 def _check_room(found: Manifest, target: Target) -> None:
@@ -187,4 +188,4 @@ def _write(path: Path, value: dict[str, str]) -> None:
         json.dump(value, out)
         out.flush()
         os.fsync(out.fileno())
-    sync_folder(path.parent)
+    sync(path.parent)

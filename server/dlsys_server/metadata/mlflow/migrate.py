@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from dlsys_server.core.backup.databases import copy_sqlite
+from dlsys_server.core.disk import sync
+
 from .environment import SCHEMA, Databases
 
 _LOCK_KEY = (
@@ -124,7 +127,7 @@ class Draft:
                 self.draft.replace(self.path)
         finally:
             self._clear()
-        _sync(self.path.parent)
+        sync(self.path.parent)
 
     @contextlib.contextmanager
     def _frozen(self) -> Iterator[None]:
@@ -135,20 +138,15 @@ class Draft:
         with contextlib.closing(_opened(self.path)) as there:
             there.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             there.execute("BEGIN IMMEDIATE")
-            self._copy()
+            copy_sqlite(self.path, self.draft)
             yield
-
-    def _copy(self) -> None:
-        there, copy = _opened(self.path), _opened(self.draft)
-        with contextlib.closing(there), contextlib.closing(copy):
-            there.backup(copy)
 
     def _settle(self) -> None:
         """All in the one file, on disk. WAL is a property of it, which MLflow never sets."""
         with contextlib.closing(_opened(self.draft)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        _sync(self.draft)
+        sync(self.draft)
 
     def _clear(self) -> None:
         for ending in ("", "-journal", "-wal", "-shm"):
@@ -157,14 +155,6 @@ class Draft:
 
 def _opened(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30, isolation_level=None)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _upgrade_tracking(url: str) -> None:
