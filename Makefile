@@ -85,7 +85,7 @@ bench: install ## each headline figure beside its peer
 
 test: install $(PROXY) ## everything the tests need, then all tests (ARGS='-k word' for some)
 	@scripts/system-packages.sh
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --tb=short $(ARGS)
 
 check: check-python check-ui check-generated ## lint, types, import contracts, stale generated files
 

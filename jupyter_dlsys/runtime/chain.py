@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -72,16 +73,28 @@ def take_rights(rlimits: list[Any], account: Account | None, parent: int) -> Non
 def supervise(door: socket.socket, ready_w: int, kernel: bool) -> int:
     """Fork the runner, wait for a folder, supervise it.  Returns the exit status."""
     os.setsid()
+    if not kernel:
+        return _supervise(door, ready_w, None)
+    sockets = Path(tempfile.mkdtemp(prefix="dlsys-"))  # sockets need a short path
+    try:
+        return _supervise(door, ready_w, sockets)
+    finally:  # here, because whoever uses it may be killed
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def _supervise(door: socket.socket, ready_w: int, sockets: Path | None) -> int:
     ours, theirs = socket.socketpair()
     me = os.getpid()
     runner = os.fork()
     if runner == 0:
-        _in_child(lambda: run(theirs, ready_w, kernel, me), door, ours)
+        _in_child(lambda: run(theirs, ready_w, sockets, me), door, ours)
     theirs.close()
     os.close(ready_w)
     request = json.loads(door.recv(MESSAGE) or b"null")
     door.close()
     if request is None:  # the zygote has ended
+        os.kill(runner, signal.SIGKILL)
+        os.waitpid(runner, 0)
         return 0
 
     def hand_over(spec: attempt.Spec, limits: Limits, cookie: str) -> int:
@@ -114,13 +127,14 @@ def _in_child(body: Any, *to_close: socket.socket) -> None:
 
 
 # ---- runner ----------------------------------------------------------------------------------
-def run(door: socket.socket, ready_w: int, kernel: bool, parent: int) -> int:
-    """Fork the kernel, wait for a job, run it.  Returns the exit status."""
+def run(door: socket.socket, ready_w: int, sockets: Path | None, parent: int) -> int:
+    """Fork the kernel, if there is a folder for its sockets, wait for a job, run it.  Returns the
+    exit status."""
     os.setsid()
     die_with_parent(parent)
     from . import warm_kernel
 
-    parked = warm_kernel.park(door, ready_w) if kernel else None
+    parked = warm_kernel.park(door, ready_w, sockets) if sockets else None
     if parked is None:
         warm_kernel.say_ready(ready_w)
     else:

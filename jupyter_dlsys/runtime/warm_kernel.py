@@ -10,11 +10,9 @@ import atexit
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -67,7 +65,6 @@ class Parked:
             os.kill(self.pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def poll(self) -> int | None:
         """Exit status, or None while it lives."""
@@ -79,9 +76,9 @@ class Parked:
         return self.exit_code
 
 
-def park(others: socket.socket, ready_w: int) -> Parked:
-    """Fork a kernel that waits.  The caller has one thread and no event loop yet."""
-    folder = Path(tempfile.mkdtemp(prefix="dlsys-"))
+def park(others: socket.socket, ready_w: int, folder: Path) -> Parked:
+    """Fork a kernel that waits, with its sockets in `folder`, which is the caller's to remove.  The
+    caller has one thread and no event loop yet."""
     (folder / "ipython").mkdir()
     write_connection_file(
         str(folder / "kernel.json"),

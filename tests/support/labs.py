@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.support import chromium
 from tests.support.hub import ROOT, RunningHub
 
 RESULTS = Path(__file__).parents[1] / "hub" / ".results"
@@ -24,8 +25,7 @@ class Person:
         self.context: BrowserContext = browser.new_context(viewport={"width": 1440, "height": 900})
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(20_000)
-        self.errors: list[str] = []
-        self.page.on("pageerror", lambda error: self._note(f"{error.message}\n{error.stack}"))
+        self.errors = chromium.own_errors(self.page)
         self.page.goto(f"{hub.url}/hub/login?next=%2Fhub%2Fspawn")
         self.page.fill("#username_input", name)
         self.page.fill("#password_input", hub.passwords[name])
@@ -79,10 +79,6 @@ class Person:
         """Keep a screenshot."""
         RESULTS.mkdir(exist_ok=True)
         self.page.screenshot(path=RESULTS / f"{name}.png")
-
-    def _note(self, text: str) -> None:
-        if "extensions/jupyter-dlsys" in text:
-            self.errors.append(text)
 
 
 def _own_settings(home: Path) -> None:

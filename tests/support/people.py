@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import secrets
 import shutil
 import subprocess
 import sys
@@ -40,14 +41,27 @@ def accounts(*names: str) -> Iterator[list[str]]:
     """Login accounts with these beginnings, without homes; all that they run ends with them."""
     if os.geteuid() != 0 or shutil.which("useradd") is None:
         pytest.skip("not applicable: only root can make accounts")
-    made = [f"{name}{os.getpid()}" for name in names]
+    mark = secrets.token_hex(3)
+    made = [f"{name}{mark}" for name in names]
     try:
         for name in made:
             subprocess.run(["useradd", "-M", "-s", "/bin/sh", name], check=True)
         yield made
     finally:
         for name in made:
-            subprocess.run(["userdel", name], check=False, capture_output=True)
+            _remove(name)
+
+
+def _remove(name: str) -> None:
+    """`userdel` refuses while something runs as them."""
+    with suppress(KeyError):
+        running = []
+        for pid in processes_of(name):
+            with suppress(psutil.Error):
+                running.append(psutil.Process(pid))
+                running[-1].kill()
+        psutil.wait_procs(running, 10)
+        subprocess.run(["userdel", "--force", name], check=True, capture_output=True)
 
 
 def python_for(account: str) -> tuple[str, dict[str, str]]:

@@ -15,13 +15,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, expect
+from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.support import chromium, ports
 
@@ -70,7 +70,7 @@ class Screen:
 
     page: Page
     lab: Lab
-    errors: list[str] = field(default_factory=list)
+    errors: list[str]
 
     def load(self, query: str = "reset&") -> None:
         """Open Lab and wait until it stands."""
@@ -248,26 +248,12 @@ def browser() -> Iterator[Browser]:
 def screen(lab: Lab, browser: Browser) -> Iterator[Screen]:
     """A page for one story."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
-    made = Screen(context.new_page(), lab)
-    made.page.set_default_timeout(20_000)
-    made.page.on("pageerror", lambda error: _note_error(made, error))
-    made.page.on("console", lambda message: _note(made, message))
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    made = Screen(page, lab, chromium.own_errors(page))
     made.load()
     yield made
     context.close()
-
-
-def _note_error(screen: Screen, error: Error) -> None:
-    """Uncaught, and with a line of ours in its stack: Lab has some of its own when a document is
-    closed while its kernel starts."""
-    if "extensions/jupyter-dlsys" in (error.stack or ""):
-        screen.errors.append(f"{error.message}\n{error.stack}")
-
-
-def _note(screen: Screen, message: ConsoleMessage) -> None:
-    """Errors that our code printed; a refused request is told by the browser itself."""
-    if message.type == "error" and "Failed to load resource" not in message.text:
-        screen.errors.append(message.text)
 
 
 @pytest.fixture(autouse=True)

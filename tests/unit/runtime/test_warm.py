@@ -26,12 +26,15 @@ class Zygote:
     def __init__(self, folder: Path, imports: str = IMPORTS, path: Path = PACKAGE.parent) -> None:
         self.path = folder / "z.sock"
         self.log = folder / "zygote.log"
+        self.temporary = folder / "t"
+        self.temporary.mkdir()
         env = {
             **os.environ,
             "PYTHONPATH": f"{PACKAGE.parent}{os.pathsep}{path}",
             "JE_ARROW_MALLOC_CONF": "background_thread:false",
             "OPENBLAS_NUM_THREADS": "1",
             "DLSYS_ATTEMPT_COOKIE": "0" * 32,
+            "TMPDIR": str(self.temporary),
         }
         command = [sys.executable, "-m", "jupyter_dlsys.runtime.zygote", "--socket", str(self.path)]
         command += ["--imports", imports, "--parent", str(os.getpid())]
@@ -195,6 +198,27 @@ def test_cancel_ends_the_whole_tree_within_two_seconds(zygote: Zygote, attempt: 
     assert time.monotonic() - began < 2
     assert attempt.result()["reason"] == "cancelled"
     assert not any(map(alive, pids))
+
+
+def test_nothing_is_left_in_the_temporary_folder(tmp_path: Path, attempt: Attempt) -> None:
+    zygote = Zygote(tmp_path, imports="").until_parked()
+    sockets = lambda: list(zygote.temporary.glob("dlsys-*"))  # noqa: E731
+    assert len(sockets()) == 1
+    up = attempt.folder / "up"
+    attempt.notebook(
+        f"import os, signal, time\nopen({str(up)!r}, 'w').close()\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\ntime.sleep(300)",
+        cancel_grace=0.5,
+    )
+    zygote.ask(op="launch", folder=str(attempt.folder), kernel=True)
+    wait_for(up.exists, 30)
+    zygote.until_parked()
+    assert len(sockets()) == 2
+    (attempt.folder / "cancel").touch()
+    wait_for(lambda: len(sockets()) == 1, 10)  # the next kernel's
+    zygote.process.terminate()
+    zygote.process.wait(10)
+    wait_for(lambda: not sockets(), 10)
 
 
 @pytest.mark.kill
