@@ -22,6 +22,7 @@ from dlsys_server.api.problems import document_problems, install_problem_handler
 from dlsys_server.api.request_ids import RequestIds
 from dlsys_server.api.safety import SafeHeaders
 from dlsys_server.api.sending_away import SendAway
+from dlsys_server.api.streams import Written
 from dlsys_server.core.errors import Conflict
 from dlsys_server.core.settings import Settings
 from dlsys_server.datasets.routes import router as datasets_router
@@ -150,6 +151,7 @@ def _publish(app: FastAPI, parts: Parts, stop: Callable[[str], None]) -> None:
     ):
         setattr(app.state, name, getattr(parts, name))
     app.state.parts, app.state.stopping = parts, threading.Event()
+    app.state.written = Written()
 
     def request_stop(caller: Principal, jobs: str) -> None:
         active = parts.training.active()

@@ -53,9 +53,10 @@ class HubIdentity:
             return self._principal(HubUser(self._operator, "user", (), ALL))
         if token.startswith("dlsys_"):
             return self._issued.identify(token, partial(self.person, fresh=fresh))
-        if self._trusts(digest(token)):
+        hashed = digest(token)
+        if self._trusts(hashed):
             return self._principal(HubUser(self._operator, "user", (), ALL))
-        user = self._memory.of(f"token {digest(token)}", lambda: self._hub.holder(token), fresh)
+        user = self._memory.of(f"token {hashed}", lambda: self._hub.holder(token), fresh)
         return None if user is None else self._principal(user)
 
     def person(self, name: str, fresh: bool = False) -> Principal | None:

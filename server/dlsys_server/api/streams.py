@@ -13,6 +13,7 @@ from dlsys_server.core.events import EventFilter, EventLog
 from jupyter_dlsys.contract.base import Event
 
 PING_SECONDS = 15.0
+REMEMBERED = 256
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
@@ -32,11 +33,11 @@ async def _lines(
 ) -> AsyncIterator[str]:
     yield f": connected\n\nid: {since}\n\n"
     pinged = time.monotonic()
-    stopping = request.app.state.stopping
+    stopping, written = request.app.state.stopping, request.app.state.written
     try:
         async for batch in log.follow(since, wanted):
             if batch:
-                yield "".join(_format(event) for event in batch)
+                yield "".join(written(event) for event in batch)
             elif time.monotonic() - pinged > PING_SECONDS:
                 pinged = time.monotonic()
                 yield ": ping\n\n"
@@ -44,6 +45,23 @@ async def _lines(
                 return
     except DlsysError:  # the caller may hear no more; who connects again is told why
         return
+
+
+class Written:
+    """Events as they are sent.  Those who follow mostly hear the same objects."""
+
+    def __init__(self) -> None:
+        self._texts: dict[int, tuple[Event, str]] = {}
+
+    def __call__(self, event: Event) -> str:
+        """Its lines."""
+        known = self._texts.get(id(event))  # an id is not used again while we hold its object
+        if known is None:
+            known = event, _format(event)
+            if len(self._texts) >= REMEMBERED:
+                del self._texts[next(iter(self._texts))]
+            self._texts[id(event)] = known
+        return known[1]
 
 
 def _format(event: Event) -> str:

@@ -1,18 +1,20 @@
 """The event log: rows written in the transaction of what they tell of, followed by readers.
 
 Readers wait on a wake-up that fires after commit and look into the table, so a stream can always be
-resumed by sequence number, over restarts too.
+resumed by sequence number, over restarts too.  One look serves all readers of a process
+(`core/tail.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import Select, func, or_, select, text
 from sqlalchemy import event as sqlalchemy_event
-from sqlalchemy import func, or_, select, text
 from sqlalchemy.orm import Session
 
 from jupyter_dlsys.contract.base import Event
@@ -21,6 +23,7 @@ from . import clock
 from .bells import CHANNEL, EVENTS
 from .database import Database
 from .tables import EventRow
+from .tail import Tail
 
 POLL_SECONDS = 1.0
 BATCH = 500
@@ -39,6 +42,14 @@ class EventFilter:
     subjects: tuple[str, ...] = ()
     told: Told | None = None
 
+    def wants(self, event: Event) -> bool:
+        """Whether it is one of them."""
+        if event.project not in self.projects:
+            return False
+        if not self.topics and not self.subjects:
+            return True
+        return event.topic.startswith(self.topics) or event.subject in self.subjects
+
 
 class EventLog:
     """Appends to and follows the event table."""
@@ -47,6 +58,8 @@ class EventLog:
         self.database = database
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Event = asyncio.Event()
+        self._woken = 0.0
+        self._tail = Tail(self._all_after, self.last)
         self.followers, self.sender = 0, ""
         self.tell_others: Callable[[], None] = lambda: None
         """Called after commit: other processes have followers, too."""
@@ -101,6 +114,7 @@ class EventLog:
             self._loop.call_soon_threadsafe(self._fire)
 
     def _fire(self) -> None:
+        self._woken = time.monotonic()
         self._wake.set()
         self._wake = asyncio.Event()
 
@@ -121,27 +135,46 @@ class EventLog:
             alternatives.append(EventRow.subject.in_(wanted.subjects))
         if alternatives:
             query = query.where(or_(*alternatives))
-        with self.database.read() as session:
-            rows = session.scalars(query.order_by(EventRow.seq).limit(limit))
-            found = [_to_event(row) for row in rows]
+        found = self._rows(query, limit)
         last = found[-1].seq if found else since
         return (wanted.told(found) if wanted.told else found), last
+
+    def _all_after(self, since: int) -> list[Event]:
+        return self._rows(select(EventRow).where(EventRow.seq > since), BATCH)
+
+    def _rows(self, query: Select[EventRow], limit: int) -> list[Event]:
+        with self.database.read() as session:
+            rows = session.scalars(query.order_by(EventRow.seq).limit(limit))
+            return [_to_event(row) for row in rows]
 
     async def follow(self, since: int, wanted: EventFilter) -> AsyncIterator[list[Event]]:
         """Batches of events after `since`, for ever; an empty batch each `POLL_SECONDS` idle."""
         self.followers += 1
+        if self.followers == 1:
+            self._tail.restart()
+        asked, fresh = 0.0, time.monotonic()
         try:
             while True:
                 wake = self._wake
-                before = since
-                batch, since = await asyncio.to_thread(self._read, since, wanted, BATCH)
+                await self._tail.refresh(fresh)
+                newest, found = self._tail.last, self._tail.after(since)
+                if found is None:
+                    batch, last = await asyncio.to_thread(self._read, since, wanted, BATCH)
+                    since = last if last > since else newest
+                else:
+                    since, batch = newest, [event for event in found if wanted.wants(event)]
+                    if wanted.told and (batch or time.monotonic() - asked > POLL_SECONDS):
+                        asked = time.monotonic()
+                        batch = await asyncio.to_thread(wanted.told, batch)
                 if batch:
                     yield batch
-                if since > before:
+                if since < self._tail.last:
                     continue
                 try:
                     await asyncio.wait_for(wake.wait(), POLL_SECONDS)
+                    fresh = self._woken
                 except asyncio.TimeoutError:
+                    fresh = time.monotonic() - POLL_SECONDS
                     yield []
         finally:
             self.followers -= 1

@@ -24,6 +24,7 @@ from jupyter_dlsys.contract.system import PartHealth
 
 from .disk import sync
 from .errors import Broken, DlsysError, InvalidInput, Unavailable
+from .recent import SMALL_BYTES, RecentBlobs
 
 BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -193,10 +194,29 @@ class RemoteStore(ObjectStore):
     """Any fsspec file system whose uploads are atomic, such as S3.
 
     Never lists and never trusts a cached listing; a race of two writers writes equal bytes twice.
+    Small blobs are written without asking first whether they are there, and held in memory.
     """
 
     def __init__(self, filesystem: Any, root: str) -> None:
         self._fs, self._root = filesystem, root.rstrip("/")
+        self._recent = RecentBlobs()
+
+    def put(self, data: bytes) -> str:
+        """Keep a blob; returns its SHA-256 when it is durable."""
+        if len(data) > SMALL_BYTES:
+            return super().put(data)
+        sha256 = hashlib.sha256(data).hexdigest()
+        self._write(sha256, data)
+        self._recent.keep(sha256, data)
+        return sha256
+
+    def get(self, sha256: str) -> bytes:
+        """The bytes of a blob, verified when they were read."""
+        if (held := self._recent.get(sha256)) is not None:
+            return held
+        data = super().get(sha256)
+        self._recent.keep(sha256, data)
+        return data
 
     def health(self) -> PartHealth:
         """Whether the bucket answers."""
@@ -230,7 +250,8 @@ class RemoteStore(ObjectStore):
     def _read(self, sha256: str) -> bytes:
         with reachable(self._root):
             try:
-                return bytes(self._fs.cat_file(self._path(sha256)))
+                # more than one connection for one blob would ask for its size first
+                return bytes(self._fs.cat_file(self._path(sha256), max_concurrency=1))
             except FileNotFoundError:
                 raise _missing(sha256) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterable, Sequence
 from functools import partial
 from typing import Literal
@@ -15,7 +16,7 @@ from dlsys_server.metadata.lineage import LineageNames, LineageSight
 from jupyter_dlsys.contract.base import Event
 from jupyter_dlsys.contract.jobs import Job, JobInput
 
-from .tables import DatasetRow, SnapshotRow
+from .tables import DatasetRow, PolicyRow, SnapshotRow
 from .viewing import View, Views, view_of, with_policy
 
 Name = tuple[str, str]
@@ -25,6 +26,8 @@ SUBJECT = "dataset/"
 TOLD_OF_PARTS = frozenset({"version", "tag", "before", "kind"})
 """What events tell those from whom a policy hides something: no counts, no hashes."""
 BATCH = 400
+TOGETHER_SECONDS = 1.0
+Policies = Sequence[tuple[DatasetRow, PolicyRow | None]]
 
 
 class Names:
@@ -32,25 +35,14 @@ class Names:
 
     def __init__(self, database: Database, views: Views) -> None:
         self._database, self._views = database, views
+        self._lately: dict[tuple[int, tuple[Name, ...]], tuple[float, Policies]] = {}
 
     def sights(
         self, session: Session, reader: Principal, wanted: Iterable[Name]
     ) -> dict[Name, Sight]:
         """How much the reader sees of each dataset."""
         names = list(dict.fromkeys(wanted))
-        found: dict[Name, Sight] = dict.fromkeys(names, "none")
-        for name in names:
-            if name[0] in reader.rights:
-                found[name] = "whole"
-        key = tuple_(DatasetRow.project, DatasetRow.name)
-        for start in range(0, len(names), BATCH):
-            query = with_policy().where(key.in_(names[start : start + BATCH]))
-            seen: dict[Name, list[View | None]] = {}
-            for dataset, policy in session.execute(query):
-                view = view_of(reader, dataset, policy)
-                seen.setdefault((dataset.project, dataset.name), []).append(view)
-            found |= {name: _strictest(views) for name, views in seen.items()}
-        return found
+        return _sights(reader, names, _policies(session, names))
 
     def heard(self, caller: Principal, wanted: Collection[Name]) -> frozenset[Name]:
         """Of these names those of datasets that the caller sees."""
@@ -73,12 +65,24 @@ class Names:
         if not wanted:
             return events
         reader = self._views.reader(caller)
-        with self._database.read() as session:
-            sights = self.sights(session, reader, wanted)
+        names = tuple(dict.fromkeys(wanted))
+        sights = _sights(reader, names, self._policies_at(events[-1].seq, names))
         told = [
             _told(e, sights[_subject(e)]) if e.subject.startswith(SUBJECT) else e for e in events
         ]
         return [event for event in told if event is not None]
+
+    def _policies_at(self, seq: int, names: tuple[Name, ...]) -> Policies:
+        """Policies when an event was told.  Many hear of it at the same moment: one asks."""
+        now = time.monotonic()
+        held = self._lately.get((seq, names))
+        if held is None or now - held[0] > TOGETHER_SECONDS:
+            with self._database.read() as session:
+                held = now, _policies(session, names)
+            lately = list(self._lately.items())
+            near = {key: one for key, one in lately if now - one[0] < TOGETHER_SECONDS}
+            self._lately = {**near, (seq, names): held}
+        return held[1]
 
     def public(self, project: str, names: Iterable[str]) -> frozenset[str]:
         """Datasets whose name every member of the project may hear."""
@@ -124,6 +128,26 @@ class Names:
             for row in rows
             if row.dataset_id in views and views[row.dataset_id].covers(row.view)
         }
+
+
+def _policies(session: Session, names: Sequence[Name]) -> Policies:
+    key = tuple_(DatasetRow.project, DatasetRow.name)
+    found: list[tuple[DatasetRow, PolicyRow | None]] = []
+    for start in range(0, len(names), BATCH):
+        query = with_policy().where(key.in_(names[start : start + BATCH]))
+        found += [(dataset, policy) for dataset, policy in session.execute(query)]
+    return found
+
+
+def _sights(reader: Principal, names: Sequence[Name], policies: Policies) -> dict[Name, Sight]:
+    found: dict[Name, Sight] = {
+        name: "whole" if name[0] in reader.rights else "none" for name in names
+    }
+    seen: dict[Name, list[View | None]] = {}
+    for dataset, policy in policies:
+        view = view_of(reader, dataset, policy)
+        seen.setdefault((dataset.project, dataset.name), []).append(view)
+    return found | {name: _strictest(views) for name, views in seen.items()}
 
 
 def _strictest(views: Sequence[View | None]) -> Sight:

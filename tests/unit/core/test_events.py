@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from dlsys_server.core import events, tail
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Broken
 from dlsys_server.core.events import EventFilter, EventLog
@@ -20,9 +21,9 @@ def database(tmp_path):
     found.close()
 
 
-def append(log, topic, subject="dataset/a", project="default"):
+def append(log, topic, subject="dataset/a", project="default", payload=None):
     with log.database.write() as session:
-        log.append(session, topic, project=project, subject=subject, actor="ann", payload={})
+        log.append(session, topic, project=project, subject=subject, actor="ann", payload=payload)
 
 
 def test_filters_by_project_topic_and_subject(database):
@@ -76,6 +77,104 @@ async def test_followers_hear_soon_and_resume_where_they_were(database):
     assert heard == ["a.one", "a.two", "a.three"]
     assert asyncio.get_running_loop().time() - started < 0.9, "woken, not polled"
     assert log.followers == 0
+
+
+async def test_many_followers_need_one_look(database):
+    log = EventLog(database)
+    log.attach(asyncio.get_running_loop())
+    heard = [0] * 40
+    looks = count_selects(database)
+
+    async def listen(number):
+        async for batch in log.follow(0, EventFilter(("default",))):
+            heard[number] += len(batch)
+            if heard[number] == 3:
+                return
+
+    tasks = [asyncio.create_task(listen(number)) for number in range(40)]
+    await asyncio.sleep(0.3)
+    looks.clear()
+    for topic in ("a.one", "a.two", "a.three"):
+        await asyncio.to_thread(append, log, topic)
+        await asyncio.sleep(0.1)
+    await asyncio.wait_for(asyncio.gather(*tasks), 5)
+    assert len(looks) < 20
+
+
+def count_selects(database) -> list[str]:
+    from sqlalchemy import event
+
+    seen: list[str] = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def note(_connection, _cursor, statement, *_):
+        if statement.startswith("SELECT") and "events" in statement:
+            seen.append(statement)
+
+    return seen
+
+
+@pytest.mark.parametrize("held", [1, 3, 2000])
+async def test_followers_hear_all_they_want_in_order_however_much_is_held(
+    database, held, monkeypatch
+):
+    monkeypatch.setattr(tail, "EVENTS", held)
+    monkeypatch.setattr(events, "BATCH", 4)
+    log = EventLog(database)
+    log.attach(asyncio.get_running_loop())
+    for number in range(9):
+        append(log, f"old.{number}", "job/1" if number % 2 else "dataset/a")
+    wanted = [
+        (0, EventFilter(("default",))),
+        (5, EventFilter(("default",), ("new",))),
+        (3, EventFilter(("default",), ("old.1", "new.2"), ("job/1",))),
+        (0, EventFilter(("other",))),
+    ]
+    heard: list[list[int]] = [[] for _ in wanted]
+
+    async def listen(number, slow):
+        async for batch in log.follow(*wanted[number]):
+            heard[number] += [event.seq for event in batch]
+            await asyncio.sleep(slow)
+
+    tasks = [asyncio.create_task(listen(n, 0.02 * n)) for n in range(len(wanted))]
+    await asyncio.sleep(0.1)
+    for number in range(30):
+        await asyncio.to_thread(append, log, f"new.{number}", "job/1" if number % 3 else "x/y")
+    expected = [[e.seq for e in log.read(since, want, 500)] for since, want in wanted]
+    for _ in range(200):
+        if heard == expected:
+            break
+        await asyncio.sleep(0.05)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert heard == expected
+    assert len(heard[0]) == 39
+
+
+async def test_payloads_in_memory_are_bounded(database, monkeypatch):
+    monkeypatch.setattr(tail, "PAYLOADS", 1000)
+    log = EventLog(database)
+    log.attach(asyncio.get_running_loop())
+    heard: list[int] = []
+
+    async def listen():
+        async for batch in log.follow(0, EventFilter(("default",))):
+            heard.extend(event.seq for event in batch)
+
+    task = asyncio.create_task(listen())
+    await asyncio.sleep(0.1)
+    for number in range(20):
+        append(log, f"big.{number}", payload={"text": "x" * 300})
+        await asyncio.sleep(0.01)
+    for _ in range(100):
+        if len(heard) == 20:
+            break
+        await asyncio.sleep(0.05)
+    task.cancel()
+    assert len(heard) == 20
+    assert len(log._tail._events) <= 3
 
 
 def test_an_unknown_schema_revision_is_refused(database):
