@@ -1,6 +1,7 @@
 """Fifty people's servers on one platform with PostgreSQL and S3: no error, no leak, bounded memory.
 
-TEST_CROWD_SECONDS says for how long (default 25); `-s` prints times and memory.
+TEST_CROWD_SECONDS says for how long (default 25), TEST_CROWD_PROCESSES with how many processes that
+answer (1); `-s` prints times and memory.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from tests.support.seaweed import Bucket
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.s3, pytest.mark.postgres]
 SECONDS = float(os.environ.get("TEST_CROWD_SECONDS", "25"))
+PROCESSES = os.environ.get("TEST_CROWD_PROCESSES", "1")
 PEOPLE = 50
 MORE_MEMORY, MORE_MEMORY_BYTES = 1.15, 30 * 2**20
 SETTLE_SECONDS = 40
@@ -51,6 +53,7 @@ def team(
     platform = RunningPlatform(
         folder / "platform",
         **hub.settings,
+        DLSYS_PROCESSES=PROCESSES,
         DLSYS_DATABASE_URL=postgres_url.replace("+psycopg", ""),
         DLSYS_STORE_URL=s3_bucket.url,
         DLSYS_S3_ENDPOINT_URL=s3_bucket.endpoint_url,
