@@ -202,6 +202,8 @@ def main() -> None:
     except KeyboardInterrupt:
         print("\nStopping")
     finally:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a closed terminal sends two
+            signal.signal(number, signal.SIG_IGN)
         demo.stop()
 
 

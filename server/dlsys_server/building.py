@@ -60,7 +60,7 @@ from dlsys_server.workflows.service import ScheduleService
 
 from .parts import Parts
 
-PlatformUrl = Callable[[], str]
+Url = Callable[[], str]
 KNOWN_SECONDS = 30.0
 """So long a process trusts what it knows of MLflow's roles, when others change them, too."""
 
@@ -79,11 +79,7 @@ class Handover:
 
 
 def build(
-    settings: Settings,
-    secret: str,
-    url: PlatformUrl,
-    version: str,
-    handover: Handover | None = None,
+    settings: Settings, secret: str, url: Url, version: str, handover: Handover | None = None
 ) -> Parts:
     """Build every part; nothing is started. With a handover those of an answering process."""
     database = Database(settings.effective_database_url, settings.database_connections)
@@ -103,31 +99,44 @@ def build(
     shower = _shower(settings, store)
     datasets = DatasetService(*kept, uploads, lineage, quotas, views, shower)
     snapshots = SnapshotService(*kept, lineage, quotas, views, shower)
-    beside = (database, store, events, snapshots, metadata, lineage, url, quotas, places)
-    room = TrainingRoom(Neighbours(settings, *beside))
+    near = Neighbours(
+        settings=settings, database=database, store=store, events=events, snapshots=snapshots,
+        metadata=metadata, lineage=lineage, platform_url=url, quotas=quotas, places=places,
+    )  # fmt: skip
+    room = TrainingRoom(near)
     training = TrainingService(room)
     schedules = ScheduleService.of(database, store, events, training, identity, _reader(settings))
-    snapshots.bound_by(training.has_snapshot)
-    lineage.seen = snapshots.names.nodes
     control = _control(settings, handover)
     lease = Lease(database, GATEWAY, places.worker) if peers.many else None
     programs = ProgramTokens(database, projects, identity)
     models, keys = settings.folder("models"), Keys(programs, settings.hub_stale_seconds)
     rollouts = Rollouts(database, events, metadata, lineage, control, models, keys, lease)
-    recorder.alias_listeners.append(lambda *_: rollouts.wake())
     serving = ServingService(database, events, metadata, control, rollouts, quotas, places)
-    metadata.deployments_of = serving.names_of
-    programs.know(serving.has, rollouts.spread, serving.need_gateway)
-    return Parts(
-        settings, places, bells, Notices(database, places.worker, bells),
-        Presence(peers, lambda: _about(settings, room, url(), secret)),
-        _forwarder(audit_key, peers, handover),
-        handover.told if handover else None, FromAnswerers(),
-        database, store, events, bridge, identity, AuditLog(database, audit_key),
-        projects, programs, quotas, uploads, datasets, snapshots,
-        PolicyService(database, events, store, views), lineage, child, client, proxy, metadata,
-        room, training, schedules, control, rollouts, serving, Measuring(database, store), version,
+    parts = Parts(
+        settings=settings, places=places, bells=bells, database=database, store=store,
+        notices=Notices(database, places.worker, bells),
+        presence=Presence(peers, lambda: _about(settings, room, url(), secret)),
+        forwarder=_forwarder(audit_key, peers, handover),
+        from_main=handover.told if handover else None, from_answerers=FromAnswerers(),
+        events=events, bridge=bridge, identity=identity, audit=AuditLog(database, audit_key),
+        projects=projects, tokens=programs, quotas=quotas, uploads=uploads, datasets=datasets,
+        snapshots=snapshots, policies=PolicyService(database, events, store, views),
+        lineage=lineage, child=child, client=client, proxy=proxy, metadata=metadata,
+        room=room, training=training, schedules=schedules, control=control, rollouts=rollouts,
+        serving=serving, measuring=Measuring(database, store), version=version,
     )  # fmt: skip
+    _introduce(parts, recorder)
+    return parts
+
+
+def _introduce(parts: Parts, recorder: Recorder) -> None:
+    """Whom a room asks or tells that is built after it."""
+    serving, rollouts = parts.serving, parts.rollouts
+    parts.tokens.know(serving.has, rollouts.spread, serving.need_gateway)
+    recorder.alias_listeners.append(lambda *_: rollouts.wake())
+    parts.snapshots.bound_by(parts.training.has_snapshot)
+    parts.lineage.seen = parts.snapshots.names.nodes
+    parts.metadata.deployments_of = serving.names_of
 
 
 def _control(settings: Settings, handover: Handover | None) -> GatewayControl:

@@ -65,13 +65,16 @@ function Whose(props: { quota: Quota; mine: boolean }): React.ReactElement {
   const { trans } = useEnv();
   const { quota } = props;
   const by = quota.set_by ? trans.__('limits set by %1', quota.set_by) : '';
+  const shared = quota.use?.length
+    ? trans.__('limits of everybody')
+    : trans.__('not seen here yet; limits of everybody');
   return (
     <>
       {useName(quota)}
       {props.mine ? <span className="jp-dlsys-Weak"> {trans.__('(you)')}</span> : null}
       {quota.name === EVERYBODY ? null : (
         <small className="jp-dlsys-Weak">
-          {quota.inherited ? trans.__('limits of everybody') : by}
+          {quota.inherited ? shared : by}
         </small>
       )}
     </>

@@ -71,10 +71,8 @@ export class SystemModel {
   }
 
   private _tell(state: SystemModel['state']): void {
-    if (this.state !== state || state !== 'starting') {
-      this.state = state;
-      this._changed.emit();
-    }
+    this.state = state;
+    this._changed.emit();
   }
 
   private readonly _changed = new Signal<this, void>(this);
