@@ -18,6 +18,7 @@ import jupyter_dlsys
 from jupyter_dlsys.agent.mirror import Growing, files, whole
 from jupyter_dlsys.client.agents import Agents
 from jupyter_dlsys.client.errors import ApiError, NotConnected
+from jupyter_dlsys.contract import stopping
 from jupyter_dlsys.contract.agents import Bundle, Received, Try, VerdictRequest
 from jupyter_dlsys.contract.variables import without_secrets
 
@@ -68,7 +69,7 @@ class LocalAttempt:
         """Let its supervisor end it."""
         self.cancelling = True
         if self.folder.exists():
-            (self.folder / "cancel").touch()
+            stopping.ask(self.folder)
 
     def drop(self) -> None:
         """End and forget it."""

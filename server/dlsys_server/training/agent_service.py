@@ -16,6 +16,7 @@ from sqlalchemy import select
 from dlsys_server.access.principals import Principal
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Conflict, InvalidInput, NotFound, Refused
+from jupyter_dlsys.contract import stopping
 from jupyter_dlsys.contract.agents import (
     GROWING,
     PIECE_BYTES,
@@ -108,7 +109,7 @@ class AgentService:
             elif mine == agent and key in told:
                 if first:
                     os.utime(folder / "agent")
-                if (folder / "cancel").exists() and not told[key].cancelling:
+                if stopping.asked(folder) and not told[key].cancelling:
                     answer.cancel.append(one)
             elif mine == agent and _age(folder / "pid") > FORGOTTEN_SECONDS:
                 agents.lose(folder, "The Jupyter server that ran it was started anew")
