@@ -65,11 +65,11 @@ class LocalAttempt:
         """For the platform."""
         return Try(job=self.job, attempt=self.attempt, cancelling=self.cancelling)
 
-    def cancel(self) -> None:
-        """Let its supervisor end it."""
+    def cancel(self, patience: float | None = None) -> None:
+        """Let its supervisor end it; with patience after an interrupt and so many seconds."""
         self.cancelling = True
         if self.folder.exists():
-            stopping.ask(self.folder)
+            stopping.ask(self.folder, patience)
 
     def drop(self) -> None:
         """End and forget it."""

@@ -110,7 +110,7 @@ class AgentService:
                 if first:
                     os.utime(folder / "agent")
                 if stopping.asked(folder) and not told[key].cancelling:
-                    answer.cancel.append(one)
+                    _order(answer, one, folder)
             elif mine == agent and _age(folder / "pid") > FORGOTTEN_SECONDS:
                 agents.lose(folder, "The Jupyter server that ran it was started anew")
         return answer
@@ -245,6 +245,13 @@ def _append(path: Path, piece: Piece) -> int:
         if file.tell() == piece.offset:
             file.write(piece.data)
         return file.tell()
+
+
+def _order(answer: PollAnswer, one: Try, folder: Path) -> None:
+    """To end an attempt, with the patience that was asked for."""
+    answer.cancel.append(one)
+    if (seconds := stopping.patience(folder)) is not None:
+        answer.patience[one.job] = seconds
 
 
 def _age(path: Path) -> float:
