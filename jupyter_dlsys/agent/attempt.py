@@ -18,6 +18,7 @@ import jupyter_dlsys
 from jupyter_dlsys.agent.mirror import Growing, files, whole
 from jupyter_dlsys.client.agents import Agents
 from jupyter_dlsys.client.errors import ApiError, NotConnected
+from jupyter_dlsys.contract import stopping
 from jupyter_dlsys.contract.agents import Bundle, Received, Try, VerdictRequest
 from jupyter_dlsys.contract.variables import without_secrets
 
@@ -64,11 +65,11 @@ class LocalAttempt:
         """For the platform."""
         return Try(job=self.job, attempt=self.attempt, cancelling=self.cancelling)
 
-    def cancel(self) -> None:
-        """Let its supervisor end it."""
+    def cancel(self, patience: float | None = None) -> None:
+        """Let its supervisor end it; with patience after an interrupt and so many seconds."""
         self.cancelling = True
         if self.folder.exists():
-            (self.folder / "cancel").touch()
+            stopping.ask(self.folder, patience)
 
     def drop(self) -> None:
         """End and forget it."""

@@ -104,7 +104,7 @@ class Agent:
         for one in answer.cancel:
             if found := self._attempts.get((one.job, one.attempt)):
                 self._say(f"{one.job}: cancelled")
-                found.cancel()
+                found.cancel(answer.patience.get(one.job))
         for one in answer.take:
             if (one.job, one.attempt) not in self._attempts:
                 self._say(f"{one.job}: attempt {one.attempt} starts here")

@@ -39,6 +39,11 @@ class PollAnswer(Answer):
 
     take: list[Try] = Field([], description="To be taken and started.")
     cancel: list[Try] = Field([], description="To be ended, with a verdict.")
+    patience: dict[str, float] = Field(
+        {},
+        description="Those of `cancel` that are to be ended softly, by job: seconds from an "
+        "interrupt to the end by force, in which it may save a checkpoint.",
+    )
     drop: list[Try] = Field([], description="Nobody waits for them: end and forget them.")
 
 

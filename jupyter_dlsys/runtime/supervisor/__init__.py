@@ -6,8 +6,8 @@ Files of the attempt folder (local disk):
     pid          written before user code may start; once it exists and the lock is free,
                  this attempt may never run again
     pgid         "PGID BOOT_ID START_TIME COOKIE CGROUPS" of the user code, to find its orphans
-    log, cancel  output of the job's process; "please stop" flag: empty, or seconds from SIGINT to
-                 SIGKILL for a soft stop
+    log          output of the job's process
+    cancel       "please stop", see `jupyter_dlsys.contract.stopping`
     result.json  {"exit_code", "reason", "message", "finished_at"}: the verdict, always filled
     job/         what belongs to the job's own process and account; of it the supervisor reads
                  only job/error.json {"ename", "evalue", "cell", "message", "reason"?}

@@ -12,6 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+from jupyter_dlsys.contract import stopping
+
 from . import endings, remote
 from .account import Account, drop_to
 from .files import known_error, last_line, read, ring, take_lock, verdict, write_atomic
@@ -97,7 +99,7 @@ def start_cold(why: str, spec: Spec, limits: Limits, cookie: str) -> int:
 def reason_to_stop(
     limits: Limits, deadline: float, signals: set[int], parent: int | None = None
 ) -> str | None:
-    if signals & STOP or os.path.exists("cancel") or (parent and os.getppid() != parent):
+    if signals & STOP or stopping.asked(".") or (parent and os.getppid() != parent):
         return "cancelled"
     if time.monotonic() > deadline:
         return "timeout"
@@ -130,22 +132,15 @@ def watch(tree: Tree, limits: Limits, spec: Spec) -> tuple[str | None, bool]:
 def grace(spec: Spec, why: str) -> float:
     """Seconds from the request to stop to the end by force."""
     given = spec.get("grace", 10)
-    if why == "cancelled" and (patience := soft()) is not None:
+    if why == "cancelled" and (patience := stopping.patience(".")) is not None:
         return patience
     return spec.get("cancel_grace", given) if why == "cancelled" else given
 
 
 def how(why: str) -> signal.Signals:
     """The signal that asks it to stop."""
-    softly = why == "cancelled" and soft() is not None
+    softly = why == "cancelled" and stopping.patience(".") is not None
     return signal.SIGINT if softly else signal.SIGTERM
-
-
-def soft() -> float | None:
-    """Seconds that the platform gives it after an interrupt, where it asks for a soft stop."""
-    with contextlib.suppress(OSError, ValueError):
-        return min(60.0, max(0.0, float(read("cancel"))))
-    return None
 
 
 def describe(
@@ -188,7 +183,7 @@ def supervise(starter: Starter) -> None:
     write_atomic("pid", str(os.getpid()))
     spec: Spec = json.loads(read("spec.json"))
     early = signal.sigtimedwait(STOP, 0)
-    if early or os.path.exists("cancel"):
+    if early or stopping.asked("."):
         verdict(-1, "cancelled", "Cancelled before it started")
         return
     limits, tree = Limits(spec.get("limits") or {}, ours=not spec.get("launcher")), Tree(0)

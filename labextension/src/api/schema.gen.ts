@@ -3278,6 +3278,14 @@ export interface components {
              */
             drop: components["schemas"]["Try"][];
             /**
+             * Patience
+             * @description Those of `cancel` that are to be ended softly, by job: seconds from an interrupt to the end by force, in which it may save a checkpoint.
+             * @default {}
+             */
+            patience: {
+                [key: string]: number;
+            };
+            /**
              * Take
              * @description To be taken and started.
              * @default []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import json
 import os
@@ -16,6 +17,7 @@ from sqlalchemy import select
 from dlsys_server.access.principals import Principal
 from dlsys_server.core.database import Database
 from dlsys_server.core.errors import Conflict, InvalidInput, NotFound, Refused
+from jupyter_dlsys.contract import checkpoints, stopping
 from jupyter_dlsys.contract.agents import (
     GROWING,
     PIECE_BYTES,
@@ -34,11 +36,12 @@ from .places import Place
 from .states import HOLDING
 from .tables import JobRow
 
+CHECKPOINTS = checkpoints.FOLDER
 LOOK_SECONDS, TICK_SECONDS = 2.0, 0.5
 FORGOTTEN_SECONDS = 15.0
 KEEP_FREE = 2**29
-BUNDLED = ("source", "checkpoints")
-KEPT = ("outputs", "checkpoints")
+BUNDLED = ("source", CHECKPOINTS)
+KEPT = ("outputs", CHECKPOINTS)
 
 
 class AgentService:
@@ -108,8 +111,8 @@ class AgentService:
             elif mine == agent and key in told:
                 if first:
                     os.utime(folder / "agent")
-                if (folder / "cancel").exists() and not told[key].cancelling:
-                    answer.cancel.append(one)
+                if stopping.asked(folder) and not told[key].cancelling:
+                    _order(answer, one, folder)
             elif mine == agent and _age(folder / "pid") > FORGOTTEN_SECONDS:
                 agents.lose(folder, "The Jupyter server that ran it was started anew")
         return answer
@@ -198,7 +201,8 @@ class AgentService:
                 part.unlink(missing_ok=True)
             size = _append(part, piece)
             if size == piece.total:
-                target = folder / "job" / inside
+                whole = inside.startswith(f"{CHECKPOINTS}/")
+                target = folder / ("incoming" if whole else "job") / inside
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 part.replace(target)
             return Received(size=size)
@@ -208,6 +212,8 @@ class AgentService:
     ) -> None:
         """The attempt has ended; all its files are here."""
         folder = self._mine(caller, agent, job, attempt)
+        with locked(folder):
+            _complete(folder)
         self._agents().finish(folder, body.model_dump())
         self.wake()
 
@@ -244,6 +250,22 @@ def _append(path: Path, piece: Piece) -> int:
         if file.tell() == piece.offset:
             file.write(piece.data)
         return file.tell()
+
+
+def _order(answer: PollAnswer, one: Try, folder: Path) -> None:
+    """To end an attempt, with the patience that was asked for."""
+    answer.cancel.append(one)
+    if (seconds := stopping.patience(folder)) is not None:
+        answer.patience[one.job] = seconds
+
+
+def _complete(folder: Path) -> None:
+    """Checkpoints count when all of their files are here: half of one must not be gone on from."""
+    came, there = folder / "incoming" / CHECKPOINTS, folder / "job" / CHECKPOINTS
+    with contextlib.suppress(FileNotFoundError):
+        for name in checkpoints.in_order(os.listdir(came)):
+            if not (there / name).exists():
+                (came / name).rename(there / name)
 
 
 def _age(path: Path) -> float:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dlsys_server.core.settings import Settings
+from jupyter_dlsys.contract import stopping
 from jupyter_dlsys.contract.system import LauncherName, PartHealth
 
 from .accounts import Account
@@ -148,7 +149,7 @@ class Agents:
             if (folder / "result.json").exists():
                 return False
             taken = taker(folder)
-            if taken is None and not (folder / "cancel").exists():
+            if taken is None and not stopping.asked(folder):
                 (folder / "pid").write_text(f"agent {agent}\n", "ascii")
                 (folder / "agent").write_text(agent, "ascii")
                 return True

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from dlsys_server.core.settings import Settings
+from jupyter_dlsys.contract import stopping
 
 from .accounts import Accounts
 from .places import Here, Place, attempts_root
@@ -124,11 +125,7 @@ class Attempts:
         """Ask the supervisor to stop; softly: after an interrupt and time for a checkpoint."""
         folder = self.folder(job)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not softly:
-            (folder / "cancel").touch()
-        elif not (folder / "cancel").exists():
-            (folder / "cancel.tmp").write_text(f"{SOFT_GRACE:g}")
-            (folder / "cancel.tmp").rename(folder / "cancel")
+        stopping.ask(folder, SOFT_GRACE if softly else None)
         self.place.signal(job, folder)
 
     def close_unstarted(self, job: JobRow) -> None:

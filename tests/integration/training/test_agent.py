@@ -81,6 +81,7 @@ def agents(session_root: Path) -> Iterator[Agents]:
     with accounts("dla", "ann", "bob") as (platform, ann, bob), hub_api([ann, bob]) as url:
         python, env = python_for(platform)
         settings = {"DLSYS_LAUNCHER": "agent", "DLSYS_CPUS": "2", "DLSYS_AGENT_LOST_SECONDS": "20"}
+        settings["DLSYS_GPUS"] = "0,1"  # slots only
         team = Team(folder / "p", [ann, bob], platform, JUPYTERHUB_API_URL=url, **settings, **env)
         team.python = python
         team.start()
@@ -211,6 +212,53 @@ def test_a_server_that_is_gone_loses_its_job_which_is_tried_again(agents: Agents
     assert (done["state"], done["attempt"]) == ("succeeded", 2), done["reason"]
 
 
+SAVES = """
+import time
+import jupyter_dlsys as dlsys
+last = dlsys.last_checkpoint()
+print("found", last and (last / "a" / "words").read_text())
+try:
+    while last is None:
+        time.sleep(0.1)
+except KeyboardInterrupt:
+    time.sleep(3)  # longer than a plain cancel waits
+    with dlsys.checkpoint(step=7) as folder:
+        (folder / "a").mkdir()
+        (folder / "a" / "words").write_text("all of it")
+        (folder / "large").write_bytes(bytes(5_000_000))
+    print("saved")
+    raise
+"""
+
+
+def test_when_gpu_hours_run_out_a_job_saves_and_its_retry_goes_on(agents: Agents) -> None:
+    limits = f"/quotas/user/{agents.ann}"
+    assert agents.team.api.put(limits, json={"gpu_hours": 20 / 3600}).status_code == 200
+    job = agents.team.run(
+        agents.ann, notebook(SAVES), "t.ipynb", resources={"gpus": 1, "cpus": 1}, retries=1
+    )
+    assert (job["state"], job["exit_reason"]) == ("cancelled", "quota"), job["reason"]
+    assert job["reason"].startswith(f"Stopped: {agents.ann} has used ")
+    assert [a["exit_reason"] for a in job["attempts"]] == ["quota"]
+    path = f"/projects/{PROJECT}/jobs/{job['id']}"
+    with agents.team.of(agents.ann) as api:
+        events = api.get(f"{path}/events", params={"limit": 5000}).json()
+        topics = [e["topic"] for e in events if e["topic"].startswith("quota.")]
+        assert topics == ["quota.near", "quota.exceeded"]
+        assert "at the limit this job is stopped" in lines(agents, agents.ann, job["id"])
+        outputs = json.dumps(api.get(f"{path}/notebook").json()["cells"][0]["outputs"])
+        assert "found None" in outputs and "saved" in outputs and "KeyboardInterrupt" in outputs
+        assert api.post(f"{path}/retry").json()["code"] == "quota-exceeded"
+        assert agents.team.api.put(limits, json={"gpu_hours": 1}).status_code == 200
+        again = api.post(f"{path}/retry").json()["id"]
+        done = agents.team.ended(agents.ann, again)
+        assert done["state"] == "succeeded", done["reason"]
+        assert done["attempts"][0]["checkpoint"] == 7
+        said = api.get(f"/projects/{PROJECT}/jobs/{again}/notebook").json()["cells"][0]["outputs"]
+    assert "found all of it" in json.dumps(said)
+    agents.team.api.delete(limits)
+
+
 def test_jobs_wait_for_their_owners_server(agents: Agents) -> None:
     agents.stop(agents.bob)
     try:
@@ -243,7 +291,7 @@ def test_an_agent_gets_nothing_of_others(agents: Agents) -> None:
         stolen = api.post(f"/agents/{mine}/poll", json={"wait_seconds": 0})
         assert stolen.status_code == 404
         own = api.post(f"/agents/{'1' * 32}/poll", json={"wait_seconds": 0})
-        assert own.json() == {"take": [], "cancel": [], "drop": []}
+        assert own.json() == {"take": [], "cancel": [], "patience": {}, "drop": []}
     with agents.team.of(agents.ann) as api:
         at = f"/agents/{mine}/attempts/{job}/1"
         for path in ("../../spec.json", "job.json", "outputs/../../x", "source/x", "/etc/passwd"):
