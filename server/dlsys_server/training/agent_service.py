@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import json
 import os
@@ -262,10 +261,12 @@ def _order(answer: PollAnswer, one: Try, folder: Path) -> None:
 def _complete(folder: Path) -> None:
     """Checkpoints count when all of their files are here: half of one must not be gone on from."""
     came, there = folder / "incoming" / CHECKPOINTS, folder / "job" / CHECKPOINTS
-    with contextlib.suppress(FileNotFoundError):
-        for name in checkpoints.in_order(os.listdir(came)):
-            if not (there / name).exists():
-                (came / name).rename(there / name)
+    if not came.is_dir():
+        return
+    there.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in checkpoints.in_order(os.listdir(came)):
+        if not (there / name).exists():
+            (came / name).rename(there / name)
 
 
 def _age(path: Path) -> float:

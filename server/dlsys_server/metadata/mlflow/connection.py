@@ -14,6 +14,8 @@ from .errors import MlflowError, unavailable
 
 WORKSPACE = "X-MLFLOW-WORKSPACE"
 Json = dict[str, Any]
+ABSENT_IN_S3 = "(404) when calling"
+"""What MLflow's 500 says of an object that is not there, in the words of its S3 client."""
 _VERSION_3 = ("workspaces", "roles/", "users/roles/")
 
 
@@ -74,8 +76,12 @@ class Connection:
             answer = await self._client().get(url, headers=self.headers(project))
         except httpx.TransportError as error:
             raise unavailable(f"MLflow does not answer: {error!r}") from None
+        if answer.status_code == 404 or (not answer.is_success and ABSENT_IN_S3 in answer.text):
+            raise MlflowError(404, "RESOURCE_DOES_NOT_EXIST", f"There is no file {path}.")
+        if answer.status_code >= 500:
+            raise unavailable(f"MLflow could not fetch {path}.")
         if not answer.is_success:
-            raise MlflowError(answer.status_code, "UNKNOWN", f"There is no file {path}.")
+            raise MlflowError(answer.status_code, "UNKNOWN", f"MLflow refused to give {path}.")
         return answer.content
 
 
