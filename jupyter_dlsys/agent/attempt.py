@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import jupyter_dlsys
-from jupyter_dlsys.agent.mirror import Growing, files, whole
+from jupyter_dlsys.agent.mirror import Growing, groups, whole
 from jupyter_dlsys.client.agents import Agents
 from jupyter_dlsys.client.errors import ApiError, NotConnected
 from jupyter_dlsys.contract import stopping
@@ -184,13 +184,31 @@ class LocalAttempt:
     def _give_back(self) -> None:
         """All that it left, then the verdict."""
         self._send_notebook(now=True)
-        for folder in ("outputs", "checkpoints"):
-            for path, name in files(self.own, folder):
-                whole(path, name, self._send)
+        unreadable = []
+        for group in groups(self.own):
+            closed = [name for path, name in group if not os.access(path, os.R_OK)]
+            unreadable += closed
+            for path, name in group:
+                if not closed:
+                    whole(path, name, self._send)
+        self._say_lost(unreadable)
         result = json.loads((self.folder / "result.json").read_text("utf-8"))
         result["message"] = str(result.get("message") or "")[:10_000]
         verdict = VerdictRequest(**result)
         self._asked(lambda: self._agents.finish(self._agent, self.job, self.attempt, verdict))
+
+    def _say_lost(self, names: list[str]) -> None:
+        """In the job's log, once however often the end is told."""
+        if not names:
+            return
+        log_file = self.folder / "log"
+        said = "".join(f"{name} was not kept: it cannot be read.\n" for name in names)
+        if not log_file.read_text("utf-8", "replace").endswith(said):
+            with log_file.open("a", encoding="utf-8") as out:
+                out.write(said)
+        growing = Growing(log_file, "log", self._send)
+        while not growing.sync():
+            pass
 
     def _wait_for_supervisor(self) -> None:
         if self._supervisor is not None:

@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from jupyter_dlsys.contract import checkpoints
 from jupyter_dlsys.contract.agents import PIECE_BYTES, Received
 
 MAX_FILES = 10_000
@@ -54,11 +55,24 @@ def whole(path: Path, name: str, send: Send) -> None:
             at = got
 
 
-def files(own: Path, folder: str) -> Iterator[tuple[Path, str]]:
-    """Regular files below a folder of the attempt, links left out; unfinished checkpoints too."""
+Group = list[tuple[Path, str]]
+
+
+def groups(own: Path) -> Iterator[Group]:
+    """What an attempt leaves, as paths and names: each output, and each checkpoint as a whole."""
+    for one in _files(own, "outputs"):
+        yield [one]
+    root = own / checkpoints.FOLDER
+    names = checkpoints.in_order(os.listdir(root)) if root.is_dir() else []
+    for name in names:
+        yield list(_files(own, f"{checkpoints.FOLDER}/{name}"))
+
+
+def _files(own: Path, folder: str) -> Iterator[tuple[Path, str]]:
+    """Regular files below a folder of the attempt, links left out."""
     count = 0
     for root, folders, names in os.walk(own / folder, followlinks=False):
-        folders[:] = sorted(name for name in folders if not name.startswith(".part-"))
+        folders.sort()
         for name in sorted(names):
             path = Path(root, name)
             if stat.S_ISREG(path.lstat().st_mode) and count < MAX_FILES:

@@ -115,7 +115,8 @@ def test_a_job_runs_where_its_owner_is(agents: Agents) -> None:
         "import getpass, os, pathlib\nprint(getpass.getuser(), os.environ['SECRET_OF'])",
         "import mlflow\nmlflow.log_metric('m', 3)",
         "pathlib.Path(os.environ['DLSYS_OUTPUT_DIR'], 'a b.txt').write_text('x' * 5_000_000)\n"
-        "pathlib.Path(os.environ['DLSYS_OUTPUT_DIR'], 'empty').touch()",
+        "pathlib.Path(os.environ['DLSYS_OUTPUT_DIR'], 'empty').touch()\n"
+        "pathlib.Path(os.environ['DLSYS_OUTPUT_DIR'], 'closed').touch(0)",
     )
     job = agents.team.run(agents.bob, source, "t.ipynb")
     assert job["state"] == "succeeded", job["reason"]
@@ -126,6 +127,7 @@ def test_a_job_runs_where_its_owner_is(agents: Agents) -> None:
         path = f"/projects/{PROJECT}/jobs/{job['id']}"
         done = api.get(f"{path}/notebook").json()
         assert len(api.get(f"{path}/artifacts/a b.txt").content) == 5_000_000
+        assert "outputs/closed was not kept: it cannot be read." in api.get(f"{path}/log").text
     said = "".join(done["cells"][0]["outputs"][0]["text"])
     assert said.strip() == f"{agents.bob} {agents.bob}"
     kept = agents.home(agents.bob) / "agent" / "attempts" / job["id"]
