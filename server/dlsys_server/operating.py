@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy.engine import make_url
 
+from dlsys_server.core import schema
 from dlsys_server.core.backup import restoring, verifying
 from dlsys_server.core.backup.databases import PLATFORM, Databases, SqliteFiles
 from dlsys_server.core.backup.making import BackupMaker
@@ -145,7 +146,7 @@ def _look(settings: Settings) -> list[Step]:
     if databases_of(settings).filled():
         with opened(settings) as database:
             found, _ = database.revisions()
-    step = Step("platform", found, Database.newest())
+    step = Step("platform", found, schema.newest())
     return [step, *mlflow.look(settings.home / "mlflow", _shared_url(settings))]
 
 

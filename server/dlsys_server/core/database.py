@@ -8,19 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, event, func, select
 from sqlalchemy.orm import Session
 
-from .errors import Broken
+from . import schema
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 POOL_SECONDS = 20.0
 PATIENCE = {
     "connect_timeout": 5,
@@ -73,49 +67,22 @@ class Database:
         Raises:
             Broken: the database was written by a newer or foreign program.
         """
-        config = Config()
-        config.set_main_option("script_location", str(MIGRATIONS))
         with self.engine.execution_options(dlsys_write=True).begin() as connection:
             if not self.is_sqlite:  # programs that start at once do it one after the other
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
-            found = MigrationContext.configure(connection).get_current_revision()
-            refuse_unknown(found)
-            if found != self.newest():
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+            found = schema.found(connection)
+            schema.refuse_unknown(found)
+            if found != schema.newest():
+                schema.upgrade(connection)
 
     def revisions(self) -> tuple[str | None, str]:
         """The schema's revision (None: there is none yet), and this program's."""
         with self.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        return found, self.newest()
-
-    @staticmethod
-    def newest() -> str:
-        """This program's schema revision."""
-        return str(_script().get_current_head())
+            return schema.found(connection), schema.newest()
 
     def close(self) -> None:
         """Drop all connections."""
         self.engine.dispose()
-
-
-def refuse_unknown(found: str | None) -> None:
-    """Refuse a schema revision that this program does not know.
-
-    Raises:
-        Broken: a newer or foreign program made it.
-    """
-    if found is not None and found not in {s.revision for s in _script().walk_revisions()}:
-        raise Broken(
-            f"The database has schema revision {found}, which this version does not know.",
-            code="unknown-schema-revision",
-            hint="Install the jupyter-dlsys version that wrote it, or use another data folder.",
-        )
-
-
-def _script() -> ScriptDirectory:
-    return ScriptDirectory(str(MIGRATIONS))
 
 
 def _sqlite_pragmas(connection: Any, _record: Any) -> None:

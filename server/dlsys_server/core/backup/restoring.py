@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dlsys_server.core import clock
-from dlsys_server.core.database import refuse_unknown
 from dlsys_server.core.disk import sync
 from dlsys_server.core.errors import Conflict, Refused
+from dlsys_server.core.schema import refuse_unknown
 from jupyter_dlsys.contract.references import blob_key
 
 from .databases import Databases
