@@ -10,7 +10,7 @@ import typer
 from jupyter_dlsys.cli import output, session
 from jupyter_dlsys.cli.covers import covers
 from jupyter_dlsys.cli.options import AsJson, Limit, ScheduleId
-from jupyter_dlsys.cli.submitting import takes_submission
+from jupyter_dlsys.cli.submitting import Look, look_first, takes_submission
 from jupyter_dlsys.cli.times import cron_of
 
 if TYPE_CHECKING:
@@ -88,12 +88,15 @@ def create(
     overlap: Annotated[
         Overlap, typer.Option(help="When the last job has not ended: wait, skip, or replace it.")
     ] = Overlap.queue,
+    look: Look = True,
     as_json: AsJson = False,
 ) -> None:
     """Run a notebook or script again and again; all options of `dlsys submit`, and when."""
     client = session.client()
     expression = cron_of(cron, every, at)
     planned = client.schedules.explain(expression, tz)
+    if look:
+        look_first(given, as_json)
     if not as_json:
         _show_times(planned)
     made = client.schedules.create(
@@ -154,6 +157,22 @@ def update(
         overlap=overlap.value if overlap else None,
     )
     output.say(found, as_json, f"Schedule {found.name}: {found.words}. Next: {_next(found)}.")
+
+
+@app.command()
+@takes_submission
+def replace(
+    schedule: ScheduleId, given: dict[str, Any], look: Look = True, as_json: AsJson = False
+) -> None:
+    """Change what it runs: this file as it is now, with all options anew. Times and history stay.
+
+    One that follows a file takes the options only.
+    """
+    if look:
+        look_first(given, as_json)
+    found = session.client().schedules.update(schedule, **given)
+    what = f"{found.path} as it is then" if found.follow else f"{found.source} as it is now"
+    output.say(found, as_json, f"Schedule {found.name} runs {what}. Next: {_next(found)}.")
 
 
 @app.command()

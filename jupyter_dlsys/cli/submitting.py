@@ -111,10 +111,13 @@ def _given(
 
 
 def takes_submission(command: Callable[..., None]) -> Callable[..., None]:
-    """The options of `_given` before the command's own; it gets what they come to as `given`."""
+    """The options of `_given` before the command's own, behind its arguments without a default; it
+    gets what they come to as `given`."""
     shared, hints = signature(_given).parameters, get_type_hints(_given, include_extras=True)
     own = {n: p for n, p in signature(command).parameters.items() if n != "given"}
     own_hints = get_type_hints(command, include_extras=True)
+    first = {n: p for n, p in own.items() if p.default is Parameter.empty}
+    order = {**first, **shared, **own}
 
     @wraps(command)
     def run(**options: Any) -> None:
@@ -124,11 +127,16 @@ def takes_submission(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = signature(command).replace(  # type: ignore[attr-defined]
         parameters=[
             p.replace(kind=Parameter.KEYWORD_ONLY, annotation=(hints | own_hints)[n])
-            for n, p in {**shared, **own}.items()
+            for n, p in order.items()
         ]
     )
-    run.__annotations__ = {n: (hints | own_hints)[n] for n in (*shared, *own)} | {"return": None}
+    run.__annotations__ = {n: (hints | own_hints)[n] for n in order} | {"return": None}
     return run
+
+
+Look = Annotated[
+    bool, typer.Option("--preflight/--no-preflight", help="Look first what would go wrong.")
+]
 
 
 @top.command()
@@ -136,9 +144,7 @@ def takes_submission(command: Callable[..., None]) -> Callable[..., None]:
 @takes_submission
 def submit(
     given: dict[str, Any],
-    look: Annotated[
-        bool, typer.Option("--preflight/--no-preflight", help="Look first what would go wrong.")
-    ] = True,
+    look: Look = True,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Follow it to its end.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -147,7 +153,7 @@ def submit(
 
     client = session.client()
     if look:
-        _look_first(client.jobs.preflight(**given), _is_script(given), as_json)
+        look_first(given, as_json)
     made = client.jobs.submit(**given)
     warn(made, as_json or look)  # the look has said it already
     if watch:
@@ -157,9 +163,15 @@ def submit(
     output.say(made, as_json, f"Job {made.name} ({made.id}) is queued. {hint}")
 
 
-def _look_first(report: PreflightReport, is_script: bool, as_json: bool) -> None:
+def look_first(given: dict[str, Any], as_json: bool) -> None:
+    """Say what may go wrong with a submission.
+
+    Raises:
+        PreflightFailed: something will.
+    """
     from jupyter_dlsys.client.preflight import PreflightFailed
 
+    report, is_script = session.client().jobs.preflight(**given), _is_script(given)
     if not as_json:
         _show(report, session.errors(), {"warning"}, is_script)
     if not report.ok:

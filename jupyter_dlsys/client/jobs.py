@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_dlsys.client.connection import new_key
 from jupyter_dlsys.client.errors import JobFailed, TimedOut
 from jupyter_dlsys.client.modules import read_source
-from jupyter_dlsys.client.preflight import heed
+from jupyter_dlsys.client.preflight import look, look_first
 from jupyter_dlsys.client.resource import Resource
 from jupyter_dlsys.client.results import Job
 from jupyter_dlsys.client.streams import follow
@@ -28,7 +28,6 @@ from jupyter_dlsys.contract.jobs import (
     JobState,
     NotebookInfo,
     QueueEntry,
-    SubmitRequest,
 )
 from jupyter_dlsys.contract.preflight import PreflightReport
 
@@ -92,7 +91,7 @@ class Jobs(Resource):
         given = {k: v for k, v in locals().items() if k not in ("self", "preflight")}
         body = submission(**given)
         if preflight:
-            heed(self._preflight(body), is_script=body.source.path.endswith(".py"))
+            look_first(self._connection, body)
         return self._connection.send(Job, "POST", self._path("jobs"), body, key=new_key())
 
     def preflight(self, path: str | Path, **given: Any) -> PreflightReport:
@@ -100,10 +99,7 @@ class Jobs(Resource):
 
         Takes the arguments of `submit`.
         """
-        return self._preflight(submission(path, **given))
-
-    def _preflight(self, body: SubmitRequest) -> PreflightReport:
-        return self._connection.send(PreflightReport, "POST", self._path("jobs", "preflight"), body)
+        return look(self._connection, submission(path, **given))
 
     def inspect(self, path: str | Path) -> NotebookInfo:
         """Parameters, inputs and imports of a notebook or script, without running it."""

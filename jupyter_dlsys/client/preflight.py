@@ -6,7 +6,9 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from jupyter_dlsys.client.connection import Connection
 from jupyter_dlsys.client.errors import DlsysError
+from jupyter_dlsys.contract.jobs import SubmitRequest
 from jupyter_dlsys.contract.preflight import Finding, PreflightReport
 
 
@@ -34,12 +36,18 @@ class PreflightFailed(DlsysError):
         return {**super().as_dict(), "report": self.report.model_dump(mode="json")}
 
 
-def heed(report: PreflightReport, *, is_script: bool = False) -> None:
-    """Warn of what may go wrong.
+def look(connection: Connection, body: SubmitRequest) -> PreflightReport:
+    """What would go wrong with a submission to the connection's project."""
+    return connection.send(PreflightReport, "POST", connection.path("jobs", "preflight"), body)
+
+
+def look_first(connection: Connection, body: SubmitRequest) -> None:
+    """Warn of what may go wrong with a submission.
 
     Raises:
         PreflightFailed: something will.
     """
+    report, is_script = look(connection, body), body.source.path.endswith(".py")
     if not report.ok:
         raise PreflightFailed(report, is_script=is_script)
     for finding in report.findings:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jupyter_dlsys.client.connection import new_key
+from jupyter_dlsys.client.preflight import look_first
 from jupyter_dlsys.client.resource import Resource, checked
 from jupyter_dlsys.client.results import Firing, Schedule
 from jupyter_dlsys.client.submissions import submission
@@ -42,6 +43,7 @@ class Schedules(Resource):
         missed: MissedPolicy = "last",
         overlap: OverlapPolicy = "queue",
         name: str = "",
+        preflight: bool = False,
         **given: Any,
     ) -> Schedule:
         """Submit a notebook or a .py file again and again.
@@ -57,14 +59,21 @@ class Schedules(Resource):
             overlap: when the last job has not ended: queue behind it, skip this time, or replace
                 it.
             name: for people; the file's name when left out.
+            preflight: look first what would go wrong with its jobs, and warn.
             given: what else `jobs.submit` takes: inputs, parameters, gpus, memory, …
+
+        Raises:
+            PreflightFailed: the look found an error (only with `preflight`).
         """
+        what = submission(path, **given)
+        if preflight:
+            look_first(self._connection, what)
         body = checked(
             ScheduleRequest,
             name=name,
             cron=cron,
             timezone=timezone or local_zone(),
-            submission=submission(path, **given),
+            submission=what,
             follow=follow,
             path=str(Path(path).expanduser().absolute()) if follow else "",
             missed=missed,

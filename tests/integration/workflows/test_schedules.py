@@ -156,6 +156,9 @@ def test_the_command_from_create_to_rm(running, tmp_path: Path) -> None:
         assert done.returncode == 0 and words in done.stdout, (verb, done.stdout, done.stderr)
     changed = dlsys("update", made["id"], "--cron", "0 8 * * *", "--tz", "UTC")
     assert "At 08:00 every day, UTC" in changed.stdout
+    replaced = dlsys("replace", made["id"], path, "-p", "lr=0.25")
+    assert "runs " in replaced.stdout and "as it is then" in replaced.stdout, replaced.stderr
+    assert answer(dlsys("show", made["id"], "--json"))["parameters"] == {"lr": 0.25}
     with connect(home=running.home) as client:
         job = client.schedules.history(made["id"])[0].job
         assert client.jobs.wait(job, 90).parameters == {"lr": 0.5}
@@ -166,6 +169,12 @@ def test_the_command_from_create_to_rm(running, tmp_path: Path) -> None:
     assert [f["due_at"] for f in answer(filled)] == [f"{yesterday}T08:00:00Z"]
     refused = dlsys("create", path, "--cron", "0 0 7 * * *")
     assert refused.returncode == 2 and "Without the first: '0 7 * * *'" in refused.stderr
+    (tmp_path / "wrong.ipynb").write_text(json.dumps(notebook("print(undefined_name)")))
+    wrong = dlsys("create", str(tmp_path / "wrong.ipynb"), "--every", "day")
+    assert wrong.returncode == 4 and "undefined_name" in wrong.stderr, wrong.stderr
+    assert "wrong" not in dlsys("list").stdout
+    kept = dlsys("create", str(tmp_path / "wrong.ipynb"), "--every", "day", "--no-preflight")
+    assert "is on" in kept.stdout
     assert "every weekday" in dlsys("explain", "0 7 * * 1-5", "--tz", "Asia/Tokyo").stdout
     assert dlsys("rm", made["id"]).returncode == 0
     assert dlsys("show", made["id"]).returncode == 3
