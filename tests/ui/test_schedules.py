@@ -140,5 +140,20 @@ def test_it_fits_dark_themes(screen: Screen, theme: str) -> None:
     screen.theme("JupyterLab Light")
 
 
+def test_what_is_filled_in_goes_along_to_the_schedule(screen: Screen) -> None:
+    """Also when its form stands open already, as after the test before."""
+    for day in ("5", "6"):
+        screen.command("dlsys:submit", {"path": "report.ipynb"})
+        expect(screen.tab.get_by_role("heading", name="Run as a job")).to_be_visible()
+        screen.tab.get_by_label("day", exact=True).fill(day)
+        screen.tab.get_by_role("button", name="Schedule…").click()
+        expect(screen.tab.get_by_role("heading", name="Run on a schedule")).to_be_visible()
+        expect(screen.tab.get_by_label("day", exact=True)).to_have_value(day)
+    screen.picture("schedule-form-given")
+    screen.tab.get_by_role("button", name="Schedule", exact=True).click()
+    expect(screen.tab.get_by_role("button", name="Run now")).to_be_visible()
+    assert screen.lab.api("schedules")["items"][0]["parameters"] == {"day": 6}
+
+
 def test_nothing_went_wrong_in_the_page(screen: Screen) -> None:
     assert screen.errors == []

@@ -73,9 +73,7 @@ function Whose(props: { quota: Quota; mine: boolean }): React.ReactElement {
       {useName(quota)}
       {props.mine ? <span className="jp-dlsys-Weak"> {trans.__('(you)')}</span> : null}
       {quota.name === EVERYBODY ? null : (
-        <small className="jp-dlsys-Weak">
-          {quota.inherited ? shared : by}
-        </small>
+        <small className="jp-dlsys-Weak">{quota.inherited ? shared : by}</small>
       )}
     </>
   );

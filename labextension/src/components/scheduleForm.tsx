@@ -22,7 +22,7 @@ import type { Explain, IWhen } from './whenFields';
 /** All that the form holds, less the submission. */
 export type IPlan = IWhen & IPolicies & Required<Pick<ScheduleRequest, 'name' | 'follow'>>;
 
-export interface IScheduleForm extends Omit<ISubmitForm, 'onSubmit'> {
+export interface IScheduleForm extends Omit<ISubmitForm, 'onSubmit' | 'onSchedule'> {
   /** False where the platform cannot see the file, being on another machine. */
   mayFollow: boolean;
   onExplain: Explain;
@@ -53,7 +53,11 @@ const START: IPlan = {
 
 function ScheduleBody(props: IScheduleForm & { info: NotebookInfo }): React.ReactElement {
   const { trans } = useEnv();
-  const [plan, setPlan] = React.useState<IPlan>(() => ({ ...START, timezone: ownZone() }));
+  const [plan, setPlan] = React.useState<IPlan>(() => ({
+    ...START,
+    name: props.given?.name ?? '',
+    timezone: ownZone()
+  }));
   const { value, change: changeValue, preflight, fix, problem, busy, send } = useSubmission(props);
   const change = (patch: Partial<IPlan>): void => setPlan(old => ({ ...old, ...patch }));
   return (
@@ -75,7 +79,7 @@ function ScheduleBody(props: IScheduleForm & { info: NotebookInfo }): React.Reac
           onReveal={props.onReveal}
           onFix={fix}
         />
-        <details className="jp-dlsys-Fold">
+        <details className="jp-dlsys-Fold" open={!!props.given}>
           <summary>{trans.__('Data, parameters and resources')}</summary>
           <SubmissionFields {...props} value={value} change={changeValue} />
         </details>

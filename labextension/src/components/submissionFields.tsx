@@ -17,12 +17,17 @@ export interface ISubmissionSource {
   gpus: number;
   /** Data to bind first, e.g. tweets@v1. */
   dataset?: string | undefined;
+  /** What was filled in for this file before. */
+  given?: ISubmitValue | undefined;
   /** What the source itself says of an input. */
   guess: (name: string) => { dataset: string; split: string };
 }
 
-/** What the form starts with: data bound as the source and the names suggest. */
+/** What the form starts with: what was given, else data bound as source and names suggest. */
 export function initialValue(props: ISubmissionSource): ISubmitValue {
+  if (props.given) {
+    return props.given;
+  }
   const names = props.info.inputs?.length ? props.info.inputs : props.dataset ? ['data'] : [];
   const inputs: Record<string, IBoundInput> = {};
   names.forEach((name, i) => {

@@ -26,6 +26,8 @@ export interface ISubmitForm extends ISourceChoice, Omit<ISubmissionSource, 'inf
   /** Make a fix in the file. */
   onMend: (finding: Finding) => void;
   onSubmit: (value: ISubmitValue) => Promise<void>;
+  /** Run it at times, with what is filled in. */
+  onSchedule: (value: ISubmitValue) => void;
 }
 
 export function SubmitForm(props: ISubmitForm): React.ReactElement {
@@ -44,7 +46,7 @@ export function SubmitForm(props: ISubmitForm): React.ReactElement {
 }
 
 function SubmitBody(props: ISubmitForm & { info: NotebookInfo }): React.ReactElement {
-  const { trans, open } = useEnv();
+  const { trans } = useEnv();
   const { value, change, preflight, fix, problem, busy, send } = useSubmission(props);
   const [asking, setAsking] = React.useState(false);
   const errors = preflight.report?.findings.filter(item => item.severity === 'error').length ?? 0;
@@ -104,7 +106,7 @@ function SubmitBody(props: ISubmitForm & { info: NotebookInfo }): React.ReactEle
             label={trans.__('Schedule…')}
             title={trans.__('Run it again and again, at times you choose')}
             needs="schedules.create"
-            onClick={() => open({ kind: 'plan', path: props.path })}
+            onClick={() => props.onSchedule(value)}
           />
           <CopyMenu copies={submitCopies(props.path, value)} />
         </div>

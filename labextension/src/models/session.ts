@@ -8,6 +8,7 @@ import type { Dataset, Deployment, IEvent, Job, Model, Project, Schedule } from 
 import { ListModel } from './listModel';
 import { Permissions } from './permissions';
 import type { Platform } from './platform';
+import type { ISubmitValue } from './submission';
 import type { SystemModel } from './system';
 
 /** All that one page knows of one project; every view of the project shares it. */
@@ -59,6 +60,8 @@ export class Session {
   readonly models: ListModel<Model>;
   readonly endpoints: ListModel<Deployment>;
   readonly schedules: ListModel<Schedule>;
+  /** What was filled in for a file, by its path, on the way from one form to another. */
+  readonly drafts = new Map<string, ISubmitValue>();
 
   /** Events of this project. */
   get received(): ISignal<this, IEvent> {

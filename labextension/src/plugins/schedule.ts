@@ -4,6 +4,7 @@ import { historyIcon } from '@jupyterlab/ui-components';
 
 import { CommandIDs } from '../commands';
 import { IDlsys } from '../tokens';
+import type { PlanTab } from '../widgets/planTab';
 import { addTab } from './tab';
 
 /** Main-area tabs that make and show a schedule. */
@@ -28,7 +29,8 @@ export const schedulePlugin: JupyterFrontEndPlugin<void> = {
       load: async () => {
         const { PlanTab } = await import(/* webpackChunkName: "run" */ '../widgets/planTab');
         return (context, args) => new PlanTab(context, path(args));
-      }
+      },
+      again: content => (content as PlanTab).again()
     });
     addTab(app, dlsys, restorer, {
       command: CommandIDs.openSchedule,

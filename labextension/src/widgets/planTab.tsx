@@ -12,6 +12,7 @@ import { SourceTab } from './sourceTab';
 export class PlanTab extends SourceTab {
   constructor(context: IContext, path: string) {
     super(context, path);
+    this._given = this._draft();
     const asked = context.session.client.root().catch(() => null);
     void asked.then(root => {
       this._root = root;
@@ -19,11 +20,23 @@ export class PlanTab extends SourceTab {
     });
   }
 
+  /** It is asked for again, perhaps with other values. */
+  again(): void {
+    const draft = this._draft();
+    if (draft) {
+      this._given = draft;
+      this._round++;
+      this.update();
+    }
+  }
+
   protected form(): React.ReactElement {
     const { client } = this.context.session;
     return (
       <ScheduleForm
         {...this.fields}
+        key={this._round}
+        given={this._given}
         mayFollow={!!this._root}
         onExplain={(cron, timezone) => operations['schedules.explain'](client, { cron, timezone })}
         onSchedule={(plan, value) => this._schedule(plan, value)}
@@ -43,5 +56,15 @@ export class PlanTab extends SourceTab {
     this.leave();
   }
 
+  /** What was filled in elsewhere for this file. */
+  private _draft(): ISubmitValue | undefined {
+    const { drafts } = this.context.session;
+    const draft = drafts.get(this.path);
+    drafts.delete(this.path);
+    return draft;
+  }
+
+  private _given: ISubmitValue | undefined;
+  private _round = 0;
   private _root: string | null = null;
 }

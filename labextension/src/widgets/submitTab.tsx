@@ -23,6 +23,10 @@ export class SubmitTab extends SourceTab {
         {...this.fields}
         dataset={this._dataset}
         onSubmit={value => this._submit(value)}
+        onSchedule={value => {
+          this.context.session.drafts.set(this.path, value);
+          this.context.open({ kind: 'plan', path: this.path });
+        }}
       />
     );
   }
