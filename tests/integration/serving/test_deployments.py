@@ -91,6 +91,7 @@ def infer(deployment, token, texts, **headers):
         },
         headers={"Authorization": f"Bearer {token}", **headers},
         timeout=30,
+        verify=False,
     )
 
 
