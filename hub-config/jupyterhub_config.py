@@ -136,7 +136,8 @@ def platform() -> dict[str, object]:
     service = {"name": rights.PLATFORM, "url": PLATFORM_URL, "display": False}
     if PLATFORM == "external":
         token = env("DLSYS_SERVICE_TOKEN") or refuse("external: DLSYS_SERVICE_TOKEN is missing.")
-        return {**service, "api_token": token}
+        # people wait for the hub, and it for the platform; the proxy gets its address anyway
+        return {**service, "api_token": token, "timeout": 5}
     home = env("DLSYS_HOME", str(STATE / "platform"))
     return {
         **service,

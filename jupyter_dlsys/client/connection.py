@@ -305,7 +305,7 @@ class Connection:
 def _http(target: Target) -> httpx.Client:
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=10)
     return httpx.Client(
-        transport=httpx.HTTPTransport(uds=target.uds, limits=limits),
+        transport=httpx.HTTPTransport(verify=not target.uds, uds=target.uds, limits=limits),
         base_url="http://dlsys" if target.uds else target.url,
         headers={"User-Agent": f"jupyter-dlsys/{__version__}"},
         trust_env=False,

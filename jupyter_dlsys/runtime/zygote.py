@@ -295,6 +295,7 @@ def main() -> None:
 
     from .chain import remember_environment
 
+    gc.disable()  # what is imported is no garbage, and looking for some costs seconds
     imports = load([name for name in options.imports.split(",") if name])
     rehearse()
     forget_finalizers()
@@ -302,6 +303,7 @@ def main() -> None:
     remember_environment()
     gc.collect()
     gc.freeze()  # collected pages stay shared after the fork
+    gc.enable()
     if trouble := unsafe():
         say(trouble)
         sys.exit(3)

@@ -124,7 +124,7 @@ class Backend:
         await self.forget()
         self._stamp = stamp
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        transport = httpx.AsyncHTTPTransport(uds=platform.uds, limits=limits)
+        transport = httpx.AsyncHTTPTransport(verify=False, uds=platform.uds, limits=limits)
         http = httpx.AsyncClient(
             transport=transport, base_url="http://dlsys", timeout=TIMEOUT, trust_env=False
         )

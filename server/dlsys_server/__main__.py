@@ -1,6 +1,6 @@
 """`python -m dlsys_server --home DIR`: the platform of one data folder, at most one at a time.
 
-With a command (`migrate`, `backup`, `restore`): what its operator does."""
+With a command (`migrate`, `backup`, `restore`): what its operator does; only that is loaded."""
 
 from __future__ import annotations
 
@@ -20,12 +20,7 @@ from dlsys_server.core.locks import locked
 from dlsys_server.core.logs import configure_logging
 from dlsys_server.core.settings import Settings, load_settings
 
-from .answer import answer
-from .answering import Answerers, Doors
-from .app import create_app
 from .commands import add_commands, run
-from .doors import announce, retract, tcp_socket, unix_socket
-from .listening import Server
 
 log = logging.getLogger("dlsys")
 ALREADY_RUNNING, CANNOT_START = 17, 18
@@ -40,6 +35,8 @@ def main() -> None:
     options = parser.parse_args()
     settings = load_settings(options.home)
     if options.answering:
+        from .answer import answer
+
         sys.exit(answer(settings))
     sys.exit(run(settings, options) if options.command else serve(settings))
 
@@ -63,6 +60,11 @@ def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings) -> bool:
+    from .answering import Answerers, Doors
+    from .app import create_app
+    from .doors import announce, retract, tcp_socket, unix_socket
+    from .listening import Server
+
     secret = secrets.token_urlsafe(32)
     door, path = unix_socket(settings.home, "platform.sock")
     program = tcp_socket(settings)

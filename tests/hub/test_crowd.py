@@ -20,7 +20,6 @@ import httpx
 import psutil
 import pytest
 
-from tests.integration.serving.test_deployments import TRAIN
 from tests.support import hub_api, processes
 from tests.support.crowd import ENDED, PROJECT, Person, Record, work
 from tests.support.installation import Team, job_account
@@ -75,7 +74,7 @@ def team(
             assert answer.status_code < 300, answer.text
         hub.user("ann", "staff")
         found = Team(platform, api, api, hub.token("ann", "deploy", "write", "submit"))
-        found.deploy(TRAIN)
+        found.deploy()
         yield found
     finally:
         platform.stop()

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.serving.test_deployments import TRAIN
 from tests.support import processes
+from tests.support.models import ready_made
 from tests.support.platform import PROJECT, RunningPlatform
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.s3, pytest.mark.postgres]
@@ -190,7 +190,7 @@ def _endpoint(one: RunningPlatform) -> None:
 @pytest.mark.timeout(580)
 def test_one_has_the_gateway_and_both_predict(pair):
     a, b = pair
-    job = a.submit(TRAIN, "mood.py", parameters={"labels": ["sad", "happy"]})
+    job = a.submit(ready_made(), "mood.py")
     done = b.wait_for(job["id"], seconds=240)
     assert done["state"] == "succeeded", done["reason"]
     answer = b.api.post(f"{PROJECT}/deployments", json={"model": "mood"})

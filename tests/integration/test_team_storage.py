@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.serving.test_deployments import TRAIN
 from tests.support import processes
+from tests.support.models import ready_made
 from tests.support.platform import PROJECT, RunningPlatform, notebook
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.s3, pytest.mark.postgres]
@@ -81,7 +81,7 @@ def test_platform_keys_do_not_reach_a_job(team):
 
 
 def test_a_model_goes_to_s3_and_answers_from_there(team):
-    job = team.submit(TRAIN, "mood.py", parameters={"labels": ["sad", "happy"]})
+    job = team.submit(ready_made(), "mood.py")
     done = team.wait_for(job["id"])
     assert done["state"] == "succeeded", done["reason"]
     answer = team.api.post(f"{PROJECT}/deployments", json={"model": "mood"})

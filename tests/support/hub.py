@@ -68,13 +68,17 @@ class RunningHub:
     def api(self, token: str) -> httpx.Client:
         """The hub's REST API with a token."""
         headers = {"Authorization": f"token {token}"}
-        return httpx.Client(base_url=f"{self.url}/hub/api", headers=headers, trust_env=False)
+        return httpx.Client(
+            base_url=f"{self.url}/hub/api", headers=headers, verify=False, trust_env=False
+        )
 
     def dlsys(self, token: str) -> httpx.Client:
         """The platform's API with a token, through the hub's proxy."""
         headers = {"Authorization": f"Bearer {token}"}
         base = f"{self.platform}/api/v1"
-        return httpx.Client(base_url=base, headers=headers, trust_env=False, timeout=30)
+        return httpx.Client(
+            base_url=base, headers=headers, verify=False, trust_env=False, timeout=30
+        )
 
     def spawn(self, *users: str) -> dict[str, dict[str, str]]:
         """Start the users' servers, all at once; the environment of each one's process."""
@@ -99,7 +103,10 @@ class RunningHub:
 
     def _up(self, user: str) -> bool:
         """The hub knows that the server is there only a while after the server does."""
-        return httpx.get(f"{self.url}/user/{user}/api", trust_env=False).status_code == 200
+        return (
+            httpx.get(f"{self.url}/user/{user}/api", verify=False, trust_env=False).status_code
+            == 200
+        )
 
     def _environments(self) -> Iterator[dict[str, str]]:
         for process in psutil.Process(self.process.pid).children(recursive=True):

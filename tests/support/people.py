@@ -182,6 +182,7 @@ class Team(RunningPlatform):
             base_url=f"{self.url}/api/v1",
             headers={"Authorization": f"Bearer of-{person}"},
             timeout=60,
+            verify=False,
             trust_env=False,
         )
 

@@ -124,7 +124,8 @@ def start_stoppable(folder: Path) -> Iterator[tuple[SeaweedServer, Stoppable]]:
         _wait_ready(process, folder, server)
         return process
 
-    with Stoppable(start, signal.SIGTERM) as stoppable:
+    # After two seconds the volumes are closed; then it waits ten for clients that stay connected.
+    with Stoppable(start, signal.SIGTERM, patience=4) as stoppable:
         yield server, stoppable
 
 
@@ -160,6 +161,8 @@ def _command(weed: str, folder: Path, base: int) -> list[str]:
         "-s3.port.iceberg=0",
         "-s3.port.lance=0",
         "-volume.max=500",
+        "-volume.preStopSeconds=1",
+        "-master.electionTimeout=1s",
         "-master.volumeSizeLimitMB=64",
         "-master.telemetry=false",
     ]

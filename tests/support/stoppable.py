@@ -14,12 +14,16 @@ class Stoppable:
     Args:
         begin: starts the process and returns when it answers.
         politely: the signal that asks it to end.
+        patience: seconds after which who was asked is killed.
     """
 
     def __init__(
-        self, begin: Callable[[], subprocess.Popen[bytes]], politely: signal.Signals
+        self,
+        begin: Callable[[], subprocess.Popen[bytes]],
+        politely: signal.Signals,
+        patience: float = 15,
     ) -> None:
-        self._begin, self._politely = begin, politely
+        self._begin, self._politely, self._patience = begin, politely, patience
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -27,7 +31,7 @@ class Stoppable:
         self.process = self._begin()
 
     def stop(self) -> None:
-        """Ask it to end; who does not within 15 s is killed."""
+        """Ask it to end; who does not is killed."""
         self._end(self._politely)
 
     def kill(self) -> None:
@@ -38,7 +42,7 @@ class Stoppable:
         assert self.process is not None
         self.process.send_signal(number)
         try:
-            self.process.wait(15)
+            self.process.wait(self._patience)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait(10)

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.integration.serving.test_deployments import TRAIN
 from tests.support import processes
 from tests.support.doors import answer, run_cli_process
+from tests.support.models import ready_made
 from tests.support.platform import PROJECT, RunningPlatform
 from tests.support.postgres import binaries
 
@@ -125,7 +125,7 @@ def facts(two: Two) -> dict[str, Any]:
     for name in ("mood", "live"):
         old.api.post(f"{PROJECT}/datasets", json={"name": name, "kind": "text-classification"})
     commit(old, "mood", csv("t", 30))
-    trained = old.submit(TRAIN, "mood.py", parameters={"labels": ["sad", "happy"]})
+    trained = old.submit(ready_made(), "mood.py")
     trained = old.wait_for(trained["id"])
     assert trained["state"] == "succeeded", trained["reason"]
     alias = old.api.put(f"{PROJECT}/models/mood/aliases/champion", json={"version": 1})

@@ -101,7 +101,7 @@ class Gateway:
         part.replace(self.folder / "routes.json")
 
     def control(self, method: str, path: str, content: Any = None) -> httpx.Response:
-        transport = httpx.HTTPTransport(uds=str(self.folder / "gateway.sock"))
+        transport = httpx.HTTPTransport(verify=False, uds=str(self.folder / "gateway.sock"))
         with httpx.Client(transport=transport, base_url="http://gateway", timeout=120) as client:
             return client.request(method, path, json=content)
 
@@ -116,7 +116,9 @@ class Gateway:
         return self.control("GET", "/status").json()["deployments"][name]
 
     def client(self, **headers: str) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={**AUTH, **headers}, timeout=60)
+        return httpx.Client(
+            base_url=self.url, headers={**AUTH, **headers}, verify=False, timeout=60
+        )
 
     def post(self, path: str, content: Any, **headers: str) -> httpx.Response:
         with self.client(**headers) as client:
@@ -168,7 +170,11 @@ class Load:
 
     async def __aenter__(self) -> Load:
         self._client = httpx.AsyncClient(
-            base_url=self.url, headers=AUTH, timeout=60, limits=httpx.Limits(max_connections=None)
+            base_url=self.url,
+            headers=AUTH,
+            verify=False,
+            timeout=60,
+            limits=httpx.Limits(max_connections=None),
         )
         self._tasks = [asyncio.create_task(self._ask()) for _ in range(self.clients)]
         return self

@@ -13,6 +13,7 @@ import argparse
 import asyncio
 import contextlib
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -86,8 +87,11 @@ def serve(door: socket.socket, events: Events) -> None:
             await super().startup(sockets)
             events.tell("ready", pid=os.getpid(), rss_mb=_rss_mb())
 
+    app = create_app()
+    gc.freeze()
+    gc.enable()
     config = uvicorn.Config(
-        create_app(),
+        app,
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -113,6 +117,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True, help="process id to end with")
     options = parser.parse_args()
     events = Events()
+    gc.disable()  # until it serves: nothing of what is imported is garbage, and looking costs 25 %
     # uvicorn raises the signal again when it is done: as SystemExit it still lets us clean up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     die_with(options.parent)

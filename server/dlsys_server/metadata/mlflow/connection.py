@@ -35,7 +35,7 @@ class Connection:
 
     def _client(self) -> httpx.AsyncClient:
         if self._http is None:
-            transport = httpx.AsyncHTTPTransport(uds=str(self._socket()), retries=1)
+            transport = httpx.AsyncHTTPTransport(verify=False, uds=str(self._socket()), retries=1)
             self._http = httpx.AsyncClient(
                 transport=transport, base_url="http://localhost", timeout=self._timeout
             )

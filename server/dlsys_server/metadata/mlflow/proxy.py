@@ -319,6 +319,7 @@ class MlflowProxy:
         if self._http is None:
             self._http = httpx.AsyncClient(
                 transport=httpx.AsyncHTTPTransport(
+                    verify=False,
                     uds=str(self._child.socket),
                     limits=httpx.Limits(max_connections=64, max_keepalive_connections=16),
                 ),

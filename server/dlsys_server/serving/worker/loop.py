@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import select
@@ -34,6 +35,8 @@ def run(channel: socket.socket, scratch: Path, parent: int) -> int:
         _log.exception("the model did not load")
         channel.sendall(frames.pack({"type": "failed", "error": _reason(error)}))
         return 1
+    gc.freeze()
+    gc.enable()
     while (message := frames.receive(channel)) is not None:
         channel.sendall(_reply(model, *message))
     return 0
