@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +10,13 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.support import chromium
-from tests.support.hub import FOLDER, PATH, RunningHub, started
+from tests.support.hub import RunningHub, need_hub, started
 
 
 @pytest.fixture(scope="module")
 def hub(session_root: Path) -> Iterator[RunningHub]:
     """`make hub`, with the demo's data."""
-    pytest.importorskip("jupyterhub", reason="the extra `hub` is not installed: make install")
-    if not (FOLDER / "node_modules" / "configurable-http-proxy").exists():
-        pytest.skip("the hub's proxy is not installed: make hub")
-    if shutil.which("node", path=PATH) is None:
-        pytest.skip("there is no Node.js on PATH")
+    need_hub()
     state = Path(tempfile.mkdtemp(prefix="hub", dir=session_root))
     with started(state) as running:
         yield running

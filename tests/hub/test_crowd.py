@@ -52,13 +52,9 @@ def team(
     platform = RunningPlatform(
         folder / "platform",
         **hub.settings,
+        **s3_bucket.settings(),
         DLSYS_PROCESSES=PROCESSES,
         DLSYS_DATABASE_URL=postgres_url.replace("+psycopg", ""),
-        DLSYS_STORE_URL=s3_bucket.url,
-        DLSYS_S3_ENDPOINT_URL=s3_bucket.endpoint_url,
-        AWS_ACCESS_KEY_ID=s3_bucket.access_key,
-        AWS_SECRET_ACCESS_KEY=s3_bucket.secret_key,
-        AWS_DEFAULT_REGION="us-east-1",
     )
     platform.python, platform.environment["DLSYS_JOB_ACCOUNT"] = job_account(folder)
     platform.start()

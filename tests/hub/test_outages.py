@@ -6,7 +6,6 @@ go on answering; jobs are not lost; everything recovers by itself, the platform 
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import processes
-from tests.support.hub import FOLDER, PATH
+from tests.support.hub import need_hub
 from tests.support.installation import Team, team_on
 from tests.support.load import Load
 
@@ -34,11 +33,7 @@ for step in range(10):
 
 @pytest.fixture(scope="module")
 def team(session_root: Path) -> Iterator[Team]:
-    pytest.importorskip("jupyterhub", reason="the extra `hub` is not installed: make install")
-    if not (FOLDER / "node_modules" / "configurable-http-proxy").exists():
-        pytest.skip("the hub's proxy is not installed: make hub")
-    if shutil.which("node", path=PATH) is None:
-        pytest.skip("there is no Node.js on PATH")
+    need_hub()
     folder = Path(tempfile.mkdtemp(prefix="out", dir=session_root))
     for open_to_jobs in (session_root, folder):
         open_to_jobs.chmod(0o711)

@@ -41,11 +41,7 @@ def pair(session_root: Path, postgres_server, seaweed_server):
             RunningPlatform(
                 home,
                 DLSYS_DATABASE_URL=url.replace("postgresql+psycopg://", "postgresql://"),
-                DLSYS_STORE_URL=f"{bucket.url}/lab",
-                DLSYS_S3_ENDPOINT_URL=bucket.endpoint_url,
-                AWS_ACCESS_KEY_ID=bucket.access_key,
-                AWS_SECRET_ACCESS_KEY=bucket.secret_key,
-                AWS_DEFAULT_REGION="us-east-1",
+                **bucket.settings("lab"),
                 DLSYS_AUDIT_KEY=key,
                 DLSYS_CPUS="1",
                 DLSYS_WARM="false",

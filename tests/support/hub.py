@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from typing import Any
 
 import httpx
 import psutil
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "hub-config"
@@ -25,6 +27,15 @@ PATH = os.pathsep.join(
 )
 """With the Node.js that scripts/node.sh installs where the machine has none."""
 ENTER = "access:services!service=dlsys"
+
+
+def need_hub() -> None:
+    """Skip where a part of a hub is missing."""
+    pytest.importorskip("jupyterhub", reason="the extra `hub` is not installed: make install")
+    if not (FOLDER / "node_modules" / "configurable-http-proxy").exists():
+        pytest.skip("the hub's proxy is not installed: make hub")
+    if shutil.which("node", path=PATH) is None:
+        pytest.skip("there is no Node.js on PATH")
 
 
 def module(name: str) -> ModuleType:

@@ -106,11 +106,7 @@ def team_on(folder: Path) -> Iterator[Team]:
             folder / "platform",
             **_platform_settings(demo, settings),
             DLSYS_DATABASE_URL=url,
-            DLSYS_STORE_URL=f"s3://{bucket}/lab",
-            DLSYS_S3_ENDPOINT_URL=store_server.endpoint_url,
-            AWS_ACCESS_KEY_ID=store_server.access_key,
-            AWS_SECRET_ACCESS_KEY=store_server.secret_key,
-            AWS_DEFAULT_REGION="us-east-1",
+            **bucket.settings("lab"),
         )
         platform.python, account = job_account(folder)
         platform.environment["DLSYS_JOB_ACCOUNT"] = account

@@ -39,6 +39,16 @@ class Bucket:
     def url(self) -> str:
         return f"s3://{self.name}"
 
+    def settings(self, prefix: str = "") -> dict[str, str]:
+        """Environment of a platform whose objects lie here."""
+        return {
+            "DLSYS_STORE_URL": f"{self.url}/{prefix}".rstrip("/"),
+            "DLSYS_S3_ENDPOINT_URL": self.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
 
 @dataclass(frozen=True)
 class SeaweedServer:
@@ -46,25 +56,20 @@ class SeaweedServer:
     access_key: str
     secret_key: str
 
-    def new_bucket(self) -> str:
-        """Name of a new, empty bucket, which stays."""
+    def new_bucket(self) -> Bucket:
+        """A new, empty bucket, which stays."""
         name = f"test-{secrets.token_hex(6)}"
         with contextlib.closing(self._client()) as client:
             client.create_bucket(Bucket=name)
-        return name
+        return Bucket(self.endpoint_url, self.access_key, self.secret_key, name)
 
     @contextlib.contextmanager
     def bucket(self) -> Iterator[Bucket]:
         """A fresh, empty bucket."""
-        name = f"test-{secrets.token_hex(6)}"
-        client = self._client()
-        try:
-            client.create_bucket(Bucket=name)
-            yield Bucket(self.endpoint_url, self.access_key, self.secret_key, name)
-            with contextlib.suppress(Exception):
-                self._empty(client, name)
-        finally:
-            client.close()
+        made = self.new_bucket()
+        yield made
+        with contextlib.closing(self._client()) as client, contextlib.suppress(Exception):
+            self._empty(client, made.name)
 
     def _client(self) -> Any:
         import botocore.session

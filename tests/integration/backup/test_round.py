@@ -73,11 +73,7 @@ def _on_servers(request, stack: ExitStack, settings: list[dict[str, str]]) -> li
         more |= {
             "PATH": f"{binaries()}{os.pathsep}{os.environ['PATH']}",
             "DLSYS_DATABASE_URL": url.replace("postgresql+psycopg://", "postgresql://"),
-            "DLSYS_STORE_URL": f"{bucket.url}/lab{number}",
-            "DLSYS_S3_ENDPOINT_URL": bucket.endpoint_url,
-            "AWS_ACCESS_KEY_ID": bucket.access_key,
-            "AWS_SECRET_ACCESS_KEY": bucket.secret_key,
-            "AWS_DEFAULT_REGION": "us-east-1",
+            **bucket.settings(f"lab{number}"),
         }
     return [postgres.password, seaweed.secret_key]
 

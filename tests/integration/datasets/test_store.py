@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from dlsys_server.core.errors import Broken, InvalidInput, Unavailable
+from dlsys_server.core.recent import SMALL_BYTES, TOTAL_BYTES, RecentBlobs
 from dlsys_server.core.store import LocalStore, ObjectStore, RemoteStore, open_store
 from jupyter_dlsys.contract.references import blob_key
 
@@ -35,8 +36,9 @@ def store(
 
 
 def _overwrite(store: ObjectStore, sha256: str, data: bytes) -> None:
-    """Damage a blob behind the store's back."""
+    """Damage a blob behind the store's back, long after it was used last."""
     if isinstance(store, RemoteStore):
+        store._recent = RecentBlobs()
         store._fs.pipe_file(store._path(sha256), data)
     else:
         path = store.open_path(sha256)
@@ -161,6 +163,35 @@ def test_s3_has_no_local_files(s3_bucket: Any, monkeypatch: pytest.MonkeyPatch) 
     store = open_store(s3_bucket.url, s3_bucket.endpoint_url)
     assert store.local_root is None
     assert store.open_path(store.put(DATA)) is None
+
+
+@pytest.mark.s3
+@pytest.mark.integration
+def test_small_blobs_of_s3_are_asked_for_once(
+    s3_bucket: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3_bucket.access_key)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3_bucket.secret_key)
+    big = b"b" * (SMALL_BYTES + 1)
+    writer = open_store(s3_bucket.url, s3_bucket.endpoint_url)
+    small_one, big_one = writer.put(DATA), writer.put(big)
+    reader = open_store(s3_bucket.url, s3_bucket.endpoint_url)
+    assert (reader.get(small_one), reader.get(big_one)) == (DATA, big)
+    monkeypatch.setattr(reader, "_read", lambda _sha256: b"from the network")
+    assert reader.get(small_one) == DATA
+    with pytest.raises(Broken):
+        reader.get(big_one)
+
+
+def test_blobs_in_memory_are_bounded() -> None:
+    recent = RecentBlobs()
+    names = [f"{number:064x}" for number in range(TOTAL_BYTES // SMALL_BYTES + 5)]
+    for name in names:
+        recent.keep(name, bytes(SMALL_BYTES))
+        recent.get(names[0])  # used again and again
+    held = [name for name in names if recent.get(name) is not None]
+    assert len(held) == TOTAL_BYTES // SMALL_BYTES
+    assert names[0] in held and names[1] not in held and names[-1] in held
 
 
 @pytest.mark.integration
