@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shutil
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -224,6 +225,8 @@ def culling() -> None:
     """
     idle = env("DLSYS_HUB_IDLE_SECONDS", str(4 * 3600))
     command = [sys.executable, "-m", "jupyterhub_idle_culler", f"--timeout={idle}"]
+    if setpriv := shutil.which("setpriv"):  # a hub that is killed starts another one
+        command = [setpriv, "--pdeathsig", "TERM", *command]
     c.JupyterHub.services.append({"name": "idle-culler", "command": command})
     c.JupyterHub.load_roles.append(
         {

@@ -73,9 +73,11 @@ class AgentService:
     async def poll(
         self, caller: Principal, agent: str, body: PollRequest, stopping: Callable[[], bool]
     ) -> PollAnswer:
-        """What there is to do; waits for it as long as was asked."""
+        """What there is to do; waits for it as long as was asked, but not so long that the silence
+        meanwhile could count as an end."""
         agents = self._agents()
-        end, look_at = time.monotonic() + body.wait_seconds, 0.0
+        end = time.monotonic() + min(body.wait_seconds, agents.lost_after / 2)
+        look_at = 0.0
         answer = PollAnswer()
         with agents.listening(caller.name) as news:
             while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -68,6 +70,13 @@ def test_the_order_to_stop_softly_has_the_patience_until_it_was_heard(desk: Desk
         desk.attempts.cancel(desk.row, softly=True)
         assert desk.poll() == PollAnswer(cancel=[desk.try_], patience={desk.row.id: 10.0})
     assert desk.poll(cancelling=True) == PollAnswer()
+
+
+def test_an_agent_asks_again_long_before_it_counts_as_lost(desk: Desk) -> None:
+    desk.service._agents().lost_after = 1.0
+    began = time.monotonic()
+    asyncio.run(desk.service.poll(ME, AGENT, PollRequest(wait_seconds=20), lambda: False))
+    assert time.monotonic() - began < 2
 
 
 def test_a_plain_cancel_has_none(desk: Desk) -> None:
