@@ -72,11 +72,14 @@ async def test_errors_deadlines_and_overload(moody: Gateway, folders: dict[str, 
     assert (await sleeper).status_code == 200
 
     # Work whose client has gone is not done: twenty sleepers leave, the next caller does not wait.
-    leaving = [asyncio.create_task(_ask(moody, "sleep 0.5")) for _ in range(20)]
+    busy = asyncio.create_task(_ask(moody, "sleep 2.5"))  # or they would be one batch, and begun
     await asyncio.sleep(0.3)
+    leaving = [asyncio.create_task(_ask(moody, "sleep 0.5")) for _ in range(20)]
+    await asyncio.sleep(0.5)
     for task in leaving:
         task.cancel()
     await asyncio.gather(*leaving, return_exceptions=True)
+    assert (await busy).status_code == 200
     began = time.monotonic()
     assert (await _ask(moody, "next")).status_code == 200
     assert time.monotonic() - began < 3
