@@ -32,7 +32,7 @@ PROCESSES = os.environ.get("TEST_CROWD_PROCESSES", "1")
 PEOPLE = 50
 MORE_MEMORY, MORE_MEMORY_BYTES = 1.15, 30 * 2**20
 SETTLE_SECONDS = 40
-MORE_FILES = 25
+MORE_FILES = 30 + 10 + 10  # connections that are kept: to the database, S3, MLflow and the hub
 POOL = 40 + 5  # threads that answer stay for the next request; anyio keeps 40 at most
 
 
