@@ -140,7 +140,13 @@ class EventLog:
         return (wanted.told(found) if wanted.told else found), last
 
     def _all_after(self, since: int) -> list[Event]:
-        return self._rows(select(EventRow).where(EventRow.seq > since), BATCH)
+        found: list[Event] = []
+        while True:
+            more = self._rows(select(EventRow).where(EventRow.seq > since), BATCH)
+            found += more
+            if len(more) < BATCH:
+                return found
+            since = more[-1].seq
 
     def _rows(self, query: Select[EventRow], limit: int) -> list[Event]:
         with self.database.read() as session:

@@ -18,7 +18,7 @@ class Tail:
     """The newest events without a gap, as long as somebody follows.
 
     Args:
-        read: the oldest events after a sequence number, [] when there is none.
+        read: all events after a sequence number, oldest first.
         newest: the newest sequence number.
     """
 
@@ -46,7 +46,7 @@ class Tail:
             now = time.monotonic()
             if self._base is None:
                 self._base = self.last = await asyncio.to_thread(self._newest)
-            self._add(await asyncio.to_thread(self._after, self.last))
+            self._add(await asyncio.to_thread(self._read, self.last))
             self._looked = now
 
     def after(self, seq: int) -> list[Event] | None:
@@ -54,12 +54,6 @@ class Tail:
         if self._base is None or seq < self._base:
             return None
         return self._events[bisect_right(self._events, seq, key=lambda event: event.seq) :]
-
-    def _after(self, seq: int) -> list[Event]:
-        found: list[Event] = []
-        while more := self._read(found[-1].seq if found else seq):
-            found += more
-        return found
 
     def _add(self, found: list[Event]) -> None:
         new = [event for event in found if event.seq > self.last]
