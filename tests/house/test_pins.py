@@ -21,7 +21,7 @@ def test_no_pin_needs_a_later_patch_of_python() -> None:
             installed = metadata(pin.name)
         except PackageNotFoundError:
             continue
-        wanted = installed["Requires-Python"]
+        wanted = str(installed.json.get("requires_python", ""))
         if installed["Version"].split("+")[0] != next(iter(pin.specifier)).version:
             continue  # not what is pinned, so it tells nothing of it
         if wanted and not SpecifierSet(wanted).contains(OLDEST):
