@@ -205,7 +205,7 @@ class QuotaService:
         """Where all stand who use something and have a limit, a second ago. Not while a session is
         open."""
         if not self.table().limited(resource):
-            return []
+            return ()
         until, found = self._positions.get(resource, (float("-inf"), []))
         if time.monotonic() > until:
             begun = time.monotonic()

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Sequence
 
-from dlsys_server.access.quotas import QuotaService
+from dlsys_server.access.quota_words import Standing
+from dlsys_server.access.quotas import LimitTable, QuotaService
 from dlsys_server.core.settings import Settings
 
 from .queueing import Limits, Spent
 
-FRESH_SECONDS = 1.0
-
 
 class Allowances:
-    """Limits for the queue, at most a second or two old. Not to be asked in an open session."""
+    """Limits for the queue, from the same figures by which running jobs are stopped: what takes the
+    place of a stopped job must not be started by older ones. Not to be asked in an open session."""
 
     def __init__(self, settings: Settings, quotas: QuotaService) -> None:
         self.settings, self.quotas = settings, quotas
-        self._found, self._read_at = Limits(), float("-inf")
+        self._from: tuple[LimitTable, Sequence[Standing]] | None = None
+        self._found = Limits()
 
     def __call__(self) -> Limits:
         """As they are now."""
-        if time.monotonic() - self._read_at > FRESH_SECONDS:
-            self._found = self._read()
-            self._read_at = time.monotonic()
+        table, positions = self.quotas.table(), self.quotas.positions("gpu_hours")
+        if self._from is None or self._from[0] is not table or self._from[1] is not positions:
+            self._found = self._limits(table, positions)
+            self._from = table, positions
         return self._found
 
-    def _read(self) -> Limits:
-        table, settings = self.quotas.table(), self.settings
+    def _limits(self, table: LimitTable, positions: Sequence[Standing]) -> Limits:
+        settings = self.settings
         spent: dict[tuple[str, str], Spent] = {
             (one.kind, one.name): Spent(one.limit, one.words(), one.until())
-            for one in self.quotas.positions("gpu_hours")
+            for one in positions
             if one.level == "full"
         }
         return Limits(

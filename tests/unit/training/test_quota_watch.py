@@ -12,7 +12,9 @@ from dlsys_server.access.quotas import QuotaService
 from dlsys_server.access.scopes import Scope, expand
 from dlsys_server.core import clock
 from dlsys_server.core.database import Database
+from dlsys_server.core.settings import Settings
 from dlsys_server.core.tables import EventRow
+from dlsys_server.training.allowances import Allowances
 from dlsys_server.training.gpu_hours import gpu_hours
 from dlsys_server.training.quota_watch import QuotaWatch
 from dlsys_server.training.tables import AttemptRow, JobRow
@@ -122,3 +124,14 @@ def test_a_job_without_a_gpu_goes_on(watched):
     watched.look(1.01)
     with watched.engine.database.read() as session:
         assert session.get_one(JobRow, other).state in ("starting", "running")
+
+
+def test_what_stops_a_job_also_keeps_the_next_one_from_its_place(watched, tmp_path):
+    """A second later would be too late: the GPU is free at once."""
+    watch = watched.watches[0]
+    allowances = Allowances(Settings(home=tmp_path), watch.quotas)
+    watch.quotas.set(ADA, "user", USER, LimitsRequest(gpu_hours=2))
+    assert allowances().spent == {}
+    watched.look(1.01)
+    assert watched.row().state == "cancelling"
+    assert [*allowances().spent] == [("user", USER)]
