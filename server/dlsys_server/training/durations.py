@@ -47,29 +47,33 @@ class Durations:
 
         With `ask` false only what is known already, which may be old or nothing.
         """
-        key = (job.project, job.source, job.source_hash)
+        asked = False
+        for key, alike in (
+            ((job.project, job.source, job.source_hash), (JobRow.source_hash == job.source_hash,)),
+            ((job.project, job.source), (JobRow.source == job.source,)),
+            ((job.project,), ()),
+        ):
+            found, had_to_ask = self._alike(key, alike, ask=ask)
+            asked = asked or had_to_ask
+            if found:
+                return found, asked
+        return [], asked
+
+    def _alike(
+        self, key: tuple[str, ...], alike: Sequence[ColumnElement[bool]], *, ask: bool
+    ) -> tuple[list[Past], bool]:
         with self._lock:
             at, known = self._past.get(key, (0.0, []))
         fresh = FRESH_SECONDS if len(known) >= FEW else FEW_FRESH_SECONDS
         if not ask or (at and time.monotonic() - at < fresh):
             return known, False
-        found = self._read(job)
+        found = self._newest(key[0], alike)
         with self._lock:
             self._past[key] = (time.monotonic(), found)
             self._past.move_to_end(key)
             while len(self._past) > REMEMBERED:
                 self._past.popitem(last=False)
         return found, True
-
-    def _read(self, job: Candidate) -> list[Past]:
-        for alike in (
-            (JobRow.source_hash == job.source_hash,),
-            (JobRow.source == job.source,),
-            (),
-        ):
-            if found := self._newest(job.project, alike):
-                return found
-        return []
 
     def _newest(self, project: str, alike: Sequence[ColumnElement[bool]]) -> list[Past]:
         query = (
