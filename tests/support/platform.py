@@ -13,6 +13,8 @@ from typing import Any
 
 import httpx
 
+from tests.support.mlflow_databases import give_databases
+
 START_SECONDS = 60
 PROJECT = "/projects/default"
 
@@ -31,6 +33,8 @@ class RunningPlatform:
         """Start it and wait until it answers."""
         self.home.mkdir(parents=True, exist_ok=True)
         (self.home / "platform.json").unlink(missing_ok=True)
+        if not self.popen and "DLSYS_DATABASE_URL" not in self.environment:
+            give_databases(self.home)
         with (self.home / "platform.log").open("ab") as log:
             self.process = subprocess.Popen(
                 [self.python, "-m", "dlsys_server", "--home", str(self.home)],
