@@ -24,6 +24,7 @@ import pytest
 from playwright.sync_api import Browser, Error, Page, expect
 
 from tests.support import chromium, ports
+from tests.support.mlflow_databases import give_databases
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).parent / ".results"
@@ -142,6 +143,8 @@ def lab(session_root: Path) -> Iterator[Lab]:
     shutil.copy(ROOT / "examples" / "train_text.ipynb", workspace)
     port = ports.free_port()
     dlsys = root / "uidl"
+    dlsys.mkdir(mode=0o700)
+    give_databases(dlsys)
     environment = _environment(root, home, dlsys)
     log = (root / "lab.log").open("wb")
     process = subprocess.Popen(
