@@ -15,35 +15,44 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-MAKE = """
-import json
+SMALL = """
+import json, os
 import mlflow, torch
 from jupyter_dlsys.contract.encoding import encode_utf8
 
 class Model(torch.nn.Module):
-    def __init__(self):
+    def __init__(self, labels):
         super().__init__()
         self.embed = torch.nn.Embedding(257, 8, padding_idx=0)
-        self.out = torch.nn.Linear(8, 2)
+        self.out = torch.nn.Linear(8, labels)
     def forward(self, ids):
         return self.out(self.embed(ids).mean(1)).softmax(-1)
 
-torch.manual_seed(0)
-labels, texts = ["sad", "happy"], ["good day", "so sad", "(^_^)"]
-model = Model().eval()
-with torch.inference_mode():
-    probabilities = model(torch.from_numpy(encode_utf8(texts, 16)))
-outputs = {"label": [labels[i] for i in probabilities.argmax(1)]}
-outputs["probabilities"] = probabilities.tolist()
-with open("golden.json", "w") as file:
-    json.dump({"inputs": {"text": texts}, "outputs": outputs}, file)
-mlflow.pytorch.save_model(
-    model, "model", input_example=encode_utf8(["a", "b"], 16),
-    metadata={"dlsys": {
-        "inputs": [{"name": "text", "type": "string", "encoding": "utf8", "length": 16}],
-        "output": "probabilities", "labels": labels, "golden": "golden.json"}},
-    extra_files=["golden.json"], pip_requirements=["mlflow", "torch"],
-)
+def small(labels, seed, lies=False):
+    torch.manual_seed(seed)
+    model = Model(len(labels)).eval()
+    texts = ["good day", "so sad", "(^_^)"]
+    with torch.inference_mode():
+        probabilities = model(torch.from_numpy(encode_utf8(texts, 16)))
+    best = [labels[i] for i in probabilities.argmax(1)]
+    outputs = {"label": best, "probabilities": probabilities.tolist()}
+    if lies:
+        outputs["label"][0] = "something else"
+    with open("golden.json", "w") as file:
+        json.dump({"inputs": {"text": texts}, "outputs": outputs}, file)
+    return model, {
+        "input_example": encode_utf8(["a", "b"], 16),
+        "metadata": {"dlsys": {
+            "inputs": [{"name": "text", "type": "string", "encoding": "utf8", "length": 16}],
+            "output": "probabilities", "labels": labels, "golden": "golden.json"}},
+        "extra_files": ["golden.json"], "pip_requirements": ["mlflow", "torch"],
+    }
+"""
+"""`small(labels, seed)`: a text model that is not trained, and what MLflow is told of it."""
+MAKE = f"""
+{SMALL}
+model, about = small(["sad", "happy"], 0)
+mlflow.pytorch.save_model(model, "model", **about)
 """
 LOG = """
 import base64, io, zipfile

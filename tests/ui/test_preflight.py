@@ -19,12 +19,20 @@ CELLS = (
 )
 
 
-def notebook(screen: Screen, expression: str) -> Any:
-    """Evaluate something of the open notebook, `panel`."""
+MENDED = (
+    "rate = 0.1",
+    "import dlsys\nfaces = dlsys.input('faces')",
+    "print(rate)\nopen('/results/table.csv', 'w').write('a')",
+)
+
+
+def notebook(screen: Screen, expression: str, path: str = "late.ipynb") -> Any:
+    """Evaluate something of an open notebook, `panel`."""
     return screen.page.evaluate(
-        "() => { for (const panel of window.jupyterapp.shell.widgets('main'))"
-        "  if (panel.context?.path === 'late.ipynb') return (" + expression + ");"
-        "  return null; }"
+        "path => { for (const panel of window.jupyterapp.shell.widgets('main'))"
+        "  if (panel.context?.path === path) return (" + expression + ");"
+        "  return null; }",
+        path,
     )
 
 
@@ -139,6 +147,46 @@ def test_the_forecast_knows_the_last_time(screen: Screen) -> None:
     words = screen.tab.locator(".jp-dlsys-Forecast")
     expect(words).not_to_be_empty(timeout=30_000)
     screen.picture("preflight-forecast")
+
+
+@pytest.fixture(scope="module")
+def mended(screen: Screen) -> Screen:
+    """The form of another notebook, with a dataset that sounds like its input."""
+    made = screen.lab.api("datasets", "POST", {"name": "faces", "kind": "generic"})
+    assert made["name"] == "faces"
+    screen.lab.write_notebook("mended.ipynb", *MENDED, parameters=0)
+    screen.command("docmanager:open", {"path": "mended.ipynb", "kernel": {"name": "python3"}})
+    screen.command("dlsys:submit", {"path": "mended.ipynb"})
+    expect(screen.tab.get_by_label("rate")).to_be_visible()
+    return screen
+
+
+def test_a_line_is_replaced_in_the_notebook(mended: Screen) -> None:
+    absolute = finding(mended, "'/results/table.csv'")
+    absolute.get_by_role("button", name="Use DLSYS_OUTPUT_DIR").click()
+    expect(absolute).to_have_count(0)
+    text = notebook(mended, "panel.content.model.cells.get(2).sharedModel.source", "mended.ipynb")
+    first, second = text.split("\n")
+    assert first == "print(rate)"
+    assert "os.path.join(os.environ.get('DLSYS_OUTPUT_DIR', '.'), 'table.csv')" in second
+
+
+def test_an_input_is_bound_to_the_dataset_that_sounds_like_it(mended: Screen) -> None:
+    unbound = finding(mended, "not bound to a dataset")
+    unbound.get_by_role("button", name="Bind it to faces").click()
+    expect(unbound).to_have_count(0)
+    expect(finding(mended, "Input 'faces'")).to_be_visible()  # it has no version yet
+    mended.picture("preflight-bound")
+
+
+def test_a_value_follows_a_parameter_that_was_renamed(mended: Screen) -> None:
+    mended.tab.get_by_label("rate").fill("0.5")
+    cell = "panel.content.model.cells.get(0).sharedModel"
+    notebook(mended, f"{cell}.setSource('rates = 0.1')", "mended.ipynb")
+    unknown = finding(mended, "no parameter 'rate'")
+    unknown.get_by_role("button", name="Use 'rates'").click()
+    expect(unknown).to_have_count(0)
+    expect(mended.tab.get_by_label("rates")).to_have_value("0.5")
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])

@@ -9,46 +9,16 @@ import time
 import httpx
 import pytest
 
+from tests.support.models import SMALL
 from tests.support.platform import PROJECT, RunningPlatform
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
-TRAIN = """
-import json, os
-import mlflow, torch
-from jupyter_dlsys.contract.encoding import encode_utf8
-
-class Model(torch.nn.Module):
-    def __init__(self, labels):
-        super().__init__()
-        self.embed = torch.nn.Embedding(257, 8, padding_idx=0)
-        self.out = torch.nn.Linear(8, labels)
-    def forward(self, ids):
-        return self.out(self.embed(ids).mean(1)).softmax(-1)
-
-def log(labels, seed, lies=False):
-    torch.manual_seed(seed)
-    model = Model(len(labels)).eval()
-    texts = ["good day", "so sad", "(^_^)"]
-    with torch.inference_mode():
-        probabilities = model(torch.from_numpy(encode_utf8(texts, 16)))
-    best = [labels[i] for i in probabilities.argmax(1)]
-    outputs = {"label": best, "probabilities": probabilities.tolist()}
-    if lies:
-        outputs["label"][0] = "something else"
-    with open("golden.json", "w") as file:
-        json.dump({"inputs": {"text": texts}, "outputs": outputs}, file)
-    mlflow.pytorch.log_model(
-        model, name="model", input_example=encode_utf8(["a", "b"], 16),
-        metadata={"dlsys": {
-            "inputs": [{"name": "text", "type": "string", "encoding": "utf8", "length": 16}],
-            "output": "probabilities", "labels": labels, "golden": "golden.json"}},
-        extra_files=["golden.json"], pip_requirements=["mlflow", "torch"],
-        registered_model_name="mood",
-    )
-
-for model in json.loads(os.environ["DLSYS_PARAMETERS"])["models"]:
-    log(**model)
+TRAIN = f"""
+{SMALL}
+for one in json.loads(os.environ["DLSYS_PARAMETERS"])["models"]:
+    model, about = small(**one)
+    mlflow.pytorch.log_model(model, name="model", registered_model_name="mood", **about)
 mlflow.log_metric("accuracy", 0.75)
 """
 MODELS = [
