@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import getpass
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -29,6 +30,8 @@ from jupyter_dlsys.cli import demo_data
 HERE = Path(__file__).resolve().parent
 PROXY = HERE / "node_modules" / "configurable-http-proxy" / "bin" / "configurable-http-proxy"
 START_SECONDS, STOP_SECONDS = 120.0, 30.0
+PORTS = range(10_000, 20_000)
+"""Below those of outgoing connections: one of these could take a free port before its server."""
 MAY = {
     "ann": "data scientist in vision and language, maintainer of vision: trains, deploys, invites",
     "dan": "data engineer in vision and language: commits data; cannot train or deploy",
@@ -164,13 +167,18 @@ def xsrf(http: httpx.Client) -> str:
 
 def _free(port: int = 0) -> int:
     """This port if nobody has it, else any."""
+    wanted = [port] if port else []
+    return next(p for p in [*wanted, *random.sample(PORTS, 200)] if _is_free(p))
+
+
+def _is_free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            return _free()
-        return int(probe.getsockname()[1])
+            return False
+    return True
 
 
 def main() -> None:

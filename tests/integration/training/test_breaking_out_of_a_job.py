@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.support import files
 from tests.support.people import PROJECT, Setting, processes_of
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -163,7 +164,7 @@ def test_nothing_of_others_is_within_reach(setting: Setting) -> None:
 
 
 def _sockets(home: Path) -> list[str]:
-    return [str(path) for path in home.rglob("*") if path.is_socket()]
+    return [str(path) for path in files.below(home) if path.is_socket()]
 
 
 LINKS = """

@@ -24,7 +24,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.support import processes
+from tests.support import files, processes
 from tests.support.platform import PROJECT, RunningPlatform, notebook
 
 pytestmark = [pytest.mark.integration, pytest.mark.kill, pytest.mark.slow]
@@ -181,8 +181,8 @@ class Chaos:
         """An attempt that runs, and its supervisor."""
         folders = [
             path.parent
-            for path in (self.running.home / "attempts").glob("*/*/pid")
-            if not (path.parent / "result.json").exists()
+            for path in files.below(self.running.home / "attempts")
+            if path.name == "pid" and not (path.parent / "result.json").exists()
         ]
         if not folders:
             return None
