@@ -21,7 +21,7 @@ CELLS = (
 
 MENDED = (
     "rate = 0.1",
-    "import dlsys\nfaces = dlsys.input('faces')",
+    "import dlsys\npictures = dlsys.input('pictures')",
     "print(rate)\nopen('/results/table.csv', 'w').write('a')",
 )
 
@@ -156,7 +156,7 @@ def mended(screen: Screen) -> Screen:
     assert made["name"] == "faces"
     screen.lab.write_notebook("mended.ipynb", *MENDED, parameters=0)
     screen.command("docmanager:open", {"path": "mended.ipynb", "kernel": {"name": "python3"}})
-    screen.command("dlsys:submit", {"path": "mended.ipynb"})
+    screen.page.locator(".jp-NotebookPanel:visible").get_by_text("Run as job").click()
     expect(screen.tab.get_by_label("rate")).to_be_visible()
     return screen
 
@@ -171,12 +171,24 @@ def test_a_line_is_replaced_in_the_notebook(mended: Screen) -> None:
     assert "os.path.join(os.environ.get('DLSYS_OUTPUT_DIR', '.'), 'table.csv')" in second
 
 
-def test_an_input_is_bound_to_the_dataset_that_sounds_like_it(mended: Screen) -> None:
+def test_an_input_is_bound_to_a_dataset(mended: Screen) -> None:
+    mended.tab.get_by_role("button", name="Remove").click()  # the form had bound it by itself
     unbound = finding(mended, "not bound to a dataset")
     unbound.get_by_role("button", name="Bind it to faces").click()
     expect(unbound).to_have_count(0)
-    expect(finding(mended, "Input 'faces'")).to_be_visible()  # it has no version yet
+    empty = finding(mended, "'faces' has no version yet")
+    expect(empty).to_be_visible()
+    expect(empty.get_by_role("button")).to_have_count(0)  # nothing in the form would mend it
+    expect(mended.tab.get_by_label("Version")).to_contain_text("none yet")
     mended.picture("preflight-bound")
+
+
+def test_our_own_module_goes_by_its_name(mended: Screen) -> None:
+    ours = finding(mended, "no module 'dlsys'")
+    ours.get_by_role("button", name="Write 'import jupyter_dlsys as dlsys'").click()
+    expect(ours).to_have_count(0)
+    text = notebook(mended, "panel.content.model.cells.get(1).sharedModel.source", "mended.ipynb")
+    assert text.split("\n")[0] == "import jupyter_dlsys as dlsys"
 
 
 def test_a_value_follows_a_parameter_that_was_renamed(mended: Screen) -> None:

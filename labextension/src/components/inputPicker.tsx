@@ -152,7 +152,7 @@ function VersionField(props: {
         value={version}
         onChange={event => props.change({ version: event.target.value })}
       >
-        <option value="">{trans.__('newest (v%1)', newest)}</option>
+        <option value="">{newest ? trans.__('newest (v%1)', newest) : trans.__('none yet')}</option>
         {known.includes(version) ? null : <option value={version}>{version}</option>}
         {tags.map(tag => (
           <option key={tag} value={tag}>

@@ -53,6 +53,8 @@ def look_content(
 
 def _examine(_name: str, wanted: InputRequest) -> None:
     dataset, _, ref = wanted.dataset.partition("@")
+    if dataset == "empty":
+        raise NotFound("Dataset 'empty' has no version yet.", code="no-such-version")
     if dataset not in DATASETS:
         raise NotFound(f"There is no dataset '{dataset}'.", code="no-such-dataset")
     if ref not in ("", "v1"):

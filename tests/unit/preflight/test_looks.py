@@ -214,6 +214,21 @@ def test_no_parameters_cell_is_worse_with_parameters(look: Look) -> None:
     assert only(look(cells, parameters={"lr": 1}), "no-parameters-cell").severity == "warning"
 
 
+@pytest.mark.parametrize(
+    ("written", "fixed"),
+    [
+        ("import dlsys", "import jupyter_dlsys as dlsys"),
+        ("    from dlsys import input", "    from jupyter_dlsys import input"),
+        ("import os, dlsys", None),
+    ],
+)
+def test_our_own_module_is_not_looked_for_on_the_package_index(look: Look, written, fixed) -> None:
+    before = "if True:\n" if written.startswith(" ") else ""
+    found = only(look([f"{before}{written}\nprint(1)"]), "missing-package")
+    assert "it is called jupyter_dlsys" in found.message
+    assert (found.fix and found.fix.value) == fixed
+
+
 def test_inputs(look: Look) -> None:
     code = "import jupyter_dlsys as dlsys\ndata = dlsys.input('tweet')"
     found = only(look([code]), "unbound-input")
@@ -227,6 +242,8 @@ def test_inputs(look: Look) -> None:
     assert wrong.severity == "error" and wrong.fix and wrong.fix.value == "tweets@v1"
     old = only(look([code], inputs={"tweet": {"dataset": "tweets@v9"}}), "no-such-version")
     assert old.fix and old.fix.value == "tweets"
+    empty = only(look([code], inputs={"tweet": {"dataset": "empty"}}), "no-such-version")
+    assert empty.fix is None  # no other version would do
     assert not look([code.replace("input('tweet')", "dataset('tweets')")]).ok
 
 

@@ -95,7 +95,7 @@ def _unreadable(subject: Subject, name: str, reference: str, error: DlsysError) 
                 value=value,
                 command=f"-d {name}={value}",
             )
-    elif error.code == "no-such-version":
+    elif error.code == "no-such-version" and at:
         label = f"Use the newest {wanted}"
         command = f"-d {name}={wanted}"
         fix = Fix(label=label, action="bind-input", target=name, value=wanted, command=command)

@@ -123,6 +123,19 @@ def _installed_by(shell: list[str]) -> set[str]:
     }
 
 
+def _our_own(found: Import, severity: Severity) -> Finding:
+    """`dlsys` is the name of the command, and what everybody calls the module."""
+    lines = found.cell.text.splitlines()
+    line = lines[found.line] if found.line < len(lines) else ""
+    new = re.sub(r"^(\s*)import dlsys\s*$", r"\1import jupyter_dlsys as dlsys", line)
+    new = re.sub(r"^(\s*)from dlsys\b", r"\1from jupyter_dlsys", new)
+    fix = None
+    if new != line:
+        fix = Fix(label=f"Write '{new.strip()}'", action="replace-line", target="dlsys", value=new)
+    text = "There is no module 'dlsys': it is called jupyter_dlsys."
+    return finding("missing-package", severity, text, found.cell, found.line, fix)
+
+
 def _told(subject: Subject, found: Import, installed_by_it: set[str]) -> Finding:
     module = found.module
     distribution = DISTRIBUTIONS.get(module, module.replace("_", "-"))
@@ -137,6 +150,8 @@ def _told(subject: Subject, found: Import, installed_by_it: set[str]) -> Finding
     if found.optional or found.cell.tolerated:
         severity = "info"
         text = f"'{module}' is not installed where the job runs; the code can do without it."
+    if module == "dlsys":
+        return _our_own(found, severity)
     near = difflib.get_close_matches(module, subject.installed.names, 1, 0.8)
     if near and module not in DISTRIBUTIONS:
         text += f" Did you mean '{near[0]}'?"
