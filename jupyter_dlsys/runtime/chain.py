@@ -107,12 +107,22 @@ def _supervise(door: socket.socket, ready_w: int, sockets: Path | None) -> int:
             "environment": attempt.environment(spec, cookie),
             "rlimits": limits.rlimits(own_account=spec.get("account") is None),
         }
-        socket.send_fds(ours, [b"!"], [1])
-        ours.sendall(json.dumps(message).encode())
+        try:
+            socket.send_fds(ours, [b"!"], [1])
+            ours.sendall(json.dumps(message).encode())
+        except ConnectionError:
+            if not _was_killed(runner):
+                raise
         ours.close()
         return runner
 
     return attempt.main(request["folder"], hand_over)
+
+
+def _was_killed(child: int) -> bool:
+    """Whether a child that has closed its sockets was ended by a signal; it stays to be reaped."""
+    ended = os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+    return ended is not None and ended.si_code in (os.CLD_KILLED, os.CLD_DUMPED)
 
 
 def _in_child(body: Any, *to_close: socket.socket) -> None:

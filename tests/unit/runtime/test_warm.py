@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from .conftest import PACKAGE, Attempt, alive, wait_for
@@ -121,6 +122,20 @@ def test_a_second_job_at_once_is_forked_and_says_why(zygote: Zygote, tmp_path) -
     modes = [start_of(a)["mode"] for a in attempts]
     assert modes == ["parked", "forked", "forked"]
     assert "had just been taken" in start_of(attempts[1])["reason"]
+
+
+def test_a_process_that_was_killed_while_it_waited_counts_as_killed(
+    zygote: Zygote, attempt: Attempt
+) -> None:
+    """Not as one that could not be started: that would not be tried again."""
+    attempt.notebook("print('never')")
+    (supervisor,) = psutil.Process(zygote.process.pid).children()
+    (runner,) = supervisor.children()
+    runner.kill()
+    wait_for(lambda: runner.status() == psutil.STATUS_ZOMBIE)
+    result = zygote.run(attempt)
+    assert (result["reason"], result["exit_code"]) == ("killed", -9), result
+    assert "signal 9" in result["message"]
 
 
 def test_what_reads_its_variables_at_import_starts_cold(zygote: Zygote, attempt: Attempt) -> None:
