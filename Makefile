@@ -1,7 +1,7 @@
 # Four words are enough: make demo · make test · make check · make fix.   `make help` lists all.
 PYTHON  ?= python3
 VENV    ?= .venv
-WORKERS ?= 3
+WORKERS ?= 2
 BIN     := $(VENV)/bin
 STAMPS  := $(VENV)/stamps
 NODE    := VENV=$(abspath $(VENV)) PIP_CONSTRAINTS="$(PINS)" scripts/node.sh

@@ -52,10 +52,11 @@ class Parked:
                 os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
     def release(self, env: dict[str, str], cwd: str | None) -> None:
-        """Let it go, with this environment and folder."""
+        """Let it go, with this environment and folder.  Of one that has ended `poll` says how."""
         message = {**self.rights, "env": env, "cwd": cwd}
-        socket.send_fds(self.door, [b"!"], [1])
-        self.door.sendall(json.dumps(message).encode())
+        with contextlib.suppress(ConnectionError):
+            socket.send_fds(self.door, [b"!"], [1])
+            self.door.sendall(json.dumps(message).encode())
         self.door.close()
 
     def discard(self) -> None:
