@@ -149,6 +149,8 @@ def test_what_is_filled_in_goes_along_to_the_schedule(screen: Screen) -> None:
         screen.tab.get_by_role("button", name="Schedule…").click()
         expect(screen.tab.get_by_role("heading", name="Run on a schedule")).to_be_visible()
         expect(screen.tab.get_by_label("day", exact=True)).to_have_value(day)
+    expect(screen.tab.locator(".jp-dlsys-Times li")).to_have_count(5)
+    expect(screen.tab.locator(".jp-dlsys-Preflight-sum")).to_be_visible()
     screen.picture("schedule-form-given")
     screen.tab.get_by_role("button", name="Schedule", exact=True).click()
     expect(screen.tab.get_by_role("button", name="Run now")).to_be_visible()

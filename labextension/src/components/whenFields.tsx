@@ -79,7 +79,7 @@ export function WhenFields(props: {
           {wrong}
         </p>
       ) : null}
-      {explanation ? <Times explanation={explanation} /> : null}
+      {wrong ? null : <Times explanation={explanation} />}
     </>
   );
 }
@@ -141,12 +141,17 @@ function ZoneField(props: { zone: string; onChange: (zone: string) => void }): R
   );
 }
 
-function Times(props: { explanation: CronExplanation }): React.ReactElement {
-  const { words, next_times: times, timezone } = props.explanation;
+/** Has its height from the start: what stands below must not move under somebody's click. */
+function Times(props: { explanation: CronExplanation | null }): React.ReactElement {
+  const { explanation } = props;
   return (
     <div className="jp-dlsys-Times" role="status" aria-live="polite">
-      <strong>{words}</strong>
-      <NextTimes times={times} timezone={timezone} />
+      {explanation ? (
+        <>
+          <strong>{explanation.words}</strong>
+          <NextTimes times={explanation.next_times} timezone={explanation.timezone} />
+        </>
+      ) : null}
     </div>
   );
 }
